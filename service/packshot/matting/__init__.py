@@ -1,0 +1,1 @@
+"""Picture maths: arrays in, arrays out; no files, no clock, no threads."""

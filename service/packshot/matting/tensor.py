@@ -1,0 +1,67 @@
+"""Picture to network input and network output to coarse mask; training and the box share this file."""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.matting.card import ModelCard, TensorSpec
+
+RGB8 = NDArray[np.uint8]
+Int8 = NDArray[np.int8]
+Float = NDArray[np.float32]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def stretch(rgb: RGB8, height: int, width: int) -> RGB8:
+    """Resize an (H, W, 3) uint8 picture to (height, width, 3) without keeping its aspect.
+
+    Shrinking averages areas, enlarging is bilinear: no aliasing, and the same on the box and in training.
+    """
+    if rgb.shape[:2] == (height, width):
+        return rgb
+    shrinks = rgb.shape[0] >= height and rgb.shape[1] >= width
+    resized = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(resized, np.uint8)
+
+
+def normalise(rgb: RGB8, mean: tuple[float, float, float], std: tuple[float, float, float]) -> Float:
+    """(rgb / 255 - mean) / std as float32, same shape; fixed, never by the picture's own maximum."""
+    return (rgb.astype(np.float32) / 255.0 - np.float32(mean)) / np.float32(std)
+
+
+def quantise(values: Float, spec: TensorSpec) -> Int8:
+    """Affine int8: q = round(x / scale) + zero_point, saturated to [-128, 127]."""
+    q = np.rint(values / np.float32(spec.scale)) + spec.zero_point
+    return np.clip(q, -128, 127).astype(np.int8)
+
+
+def dequantise(q: Int8, spec: TensorSpec) -> Float:
+    """Real values of an int8 tensor: scale * (q - zero_point), float32."""
+    return np.float32(spec.scale) * (q.astype(np.float32) - np.float32(spec.zero_point))
+
+
+def network_input(rgb: RGB8, card: ModelCard) -> Int8:
+    """An sRGB (H, W, 3) uint8 picture as the network's (1, h, w, 3) int8 input.
+
+    A table of 3 x 256 entries holds ``quantise(normalise(v))`` for every channel value v.
+    """
+    small = stretch(rgb, card.input.height, card.input.width)
+    table = _input_table(card)
+    channels = [cv2.LUT(small[..., c], table[:, c]) for c in range(3)]
+    return np.stack(channels, axis=-1).view(np.int8)[np.newaxis]
+
+
+@lru_cache(maxsize=8)
+def _input_table(card: ModelCard) -> NDArray[np.uint8]:
+    every_value = np.repeat(np.arange(256, dtype=np.uint8)[:, np.newaxis], 3, axis=1)
+    return quantise(normalise(every_value, card.mean, card.std), card.input).view(np.uint8)
+
+
+def coarse_mask(output: Int8, card: ModelCard) -> Float:
+    """The network's (1, h, w, 1) int8 logits as a coarse mask (h, w), float32 in [0, 1]."""
+    table = 1.0 / (1.0 + np.exp(-dequantise(np.arange(-128, 128, dtype=np.int8), card.output)))
+    return table.astype(np.float32)[output[0, :, :, 0].astype(np.int16) + 128]
