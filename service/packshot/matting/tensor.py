@@ -30,12 +30,13 @@ def stretch(rgb: RGB8, height: int, width: int) -> RGB8:
 
 def normalise(rgb: RGB8, mean: tuple[float, float, float], std: tuple[float, float, float]) -> Float:
     """(rgb / 255 - mean) / std as float32, same shape; fixed, never by the picture's own maximum."""
-    return (rgb.astype(np.float32) / 255.0 - np.float32(mean)) / np.float32(std)
+    scaled = rgb.astype(np.float32) / np.float32(255.0)
+    return (scaled - np.array(mean, np.float32)) / np.array(std, np.float32)
 
 
 def quantise(values: Float, spec: TensorSpec) -> Int8:
     """Affine int8: q = round(x / scale) + zero_point, saturated to [-128, 127]."""
-    q = np.rint(values / np.float32(spec.scale)) + spec.zero_point
+    q: Float = np.rint(values / np.float32(spec.scale)) + np.float32(spec.zero_point)
     return np.clip(q, -128, 127).astype(np.int8)
 
 

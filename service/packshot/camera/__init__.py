@@ -1,0 +1,1 @@
+"""Cameras: one port, one file per kind of camera."""

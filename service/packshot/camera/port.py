@@ -1,0 +1,43 @@
+"""The port of every camera."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.domain import Frame
+
+
+@dataclass(frozen=True)
+class CameraInfo:
+    """What a camera says of itself; sizes in pixels, 0 where it is not known before the first frame."""
+
+    kind: str
+    source: str
+    width: int = 0
+    height: int = 0
+
+
+class Camera(Protocol):
+    """One camera. Opening is lazy: construction touches no device, so a missing camera is a state, not an exit.
+
+    Calls come from one thread. After a CameraError the adapter has let the device go and the next call tries anew.
+    """
+
+    @property
+    def info(self) -> CameraInfo:
+        """Kind and source; never raises."""
+
+    def capture(self, triggered_at: float, timeout_s: float) -> Frame:
+        """A full-resolution frame exposed after ``triggered_at`` (``time.monotonic()`` seconds).
+
+        The frame's ``shutter`` says how well that is known. Raises CameraError when none came within ``timeout_s``
+        or nothing is attached, BadImage when the device delivered something that is not a picture.
+        """
+
+    def preview(self) -> NDArray[np.uint8] | None:
+        """The newest small picture (h, w, 3) uint8 sRGB, longer side at most 640, or None; never consumes a capture."""
+
+    def close(self) -> None:
+        """Let the device go; calling it again does nothing."""
