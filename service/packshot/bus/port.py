@@ -1,0 +1,73 @@
+"""The port of the message bus."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One message. ``acknowledge`` tells the broker that it needs not be sent again; call it once it is durable."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    qos: int = 0
+    response_topic: str = ""
+    correlation: bytes = b""
+    acknowledge: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
+
+
+Handler = Callable[[Incoming], None]
+
+
+class Publication(Protocol):
+    """A message on its way out."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """True once the broker has it (PUBACK for QoS 1), False when the time is up or the connection went away."""
+
+
+class Bus(Protocol):
+    """A connection that comes and goes. No call blocks on the network; handlers run in the bus's own thread.
+
+    Subscriptions are re-made, and ``on_connected`` called, on every connect, session present or not.
+    """
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has accepted us and the link is up; a refused connect is not a connect."""
+
+    @property
+    def problem(self) -> str:
+        """Empty while connected, else one line: unreachable, refused (bad password), taken over ..."""
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Largest payload that both the configuration and the broker's CONNACK allow."""
+
+    def subscribe(self, topic_filter: str, handler: Handler, qos: int = 1) -> None:
+        """Route messages that match the filter to the handler, now and after every reconnect."""
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """End a subscription."""
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int = 1,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        correlation: bytes = b"",
+    ) -> Publication:
+        """Send; raises BrokerError when not connected or the payload is over ``max_message_bytes``.
+
+        Nothing is queued for later: the spool is the queue.
+        """
+
+    def start(self, on_connected: Callable[[], None]) -> None:
+        """Begin to connect, again and again with back-off and jitter, until ``close``."""
+
+    def close(self) -> None:
+        """Disconnect cleanly (the last will is not sent) and join the thread; calling it again does nothing."""

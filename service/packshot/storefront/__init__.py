@@ -1,0 +1,1 @@
+"""The storefront side: offers in, pictures in the shop, receipts out."""

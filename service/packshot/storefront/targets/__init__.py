@@ -1,0 +1,1 @@
+"""Places pictures are delivered to: one port, one file per kind of storefront."""
