@@ -28,13 +28,13 @@ MAX_PARTS = 4096
 MAX_ARTEFACT_BYTES = 512 * 1024 * 1024
 PRESS = b"PRESS"
 
-Name = Annotated[str, Meta(pattern=f"^{ARTEFACT_NAME.pattern}$")]
-CaptureId = Annotated[str, Meta(pattern=f"^{CAPTURE_ID.pattern}$")]
-RequestId = Annotated[str, Meta(pattern=f"^{REQUEST_ID.pattern}$")]
-UploaderId = Annotated[str, Meta(pattern=f"^{DEVICE_ID.pattern}$")]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Name = Annotated[str, Meta(pattern=f"^{ARTEFACT_NAME.pattern}\\Z")]
+CaptureId = Annotated[str, Meta(pattern=f"^{CAPTURE_ID.pattern}\\Z")]
+RequestId = Annotated[str, Meta(pattern=f"^{REQUEST_ID.pattern}\\Z")]
+UploaderId = Annotated[str, Meta(pattern=f"^{DEVICE_ID.pattern}\\Z")]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}\\Z")]
 Angle = Annotated[int, Meta(ge=0, le=ANGLE_MAX)]
-Word = Annotated[str, Meta(pattern="^[a-z0-9-]{0,40}$")]
+Word = Annotated[str, Meta(pattern="^[a-z0-9-]{0,40}\\Z")]
 Text = Annotated[str, Meta(max_length=2000)]
 Size = Annotated[int, Meta(ge=0, le=MAX_ARTEFACT_BYTES)]
 
@@ -96,7 +96,7 @@ class OfferedArtefact(Struct, frozen=True, omit_defaults=True):
     kind: Word
     sha256: Sha256
     bytes: Size
-    content_type: Annotated[str, Meta(pattern="^[a-z]+/[a-z0-9.+-]{1,60}$")]
+    content_type: Annotated[str, Meta(pattern="^[a-z]+/[a-z0-9.+-]{1,60}\\Z")]
     parts: Annotated[int, Meta(ge=0, le=MAX_PARTS)] = 0
     width: Annotated[int, Meta(ge=0, le=100_000)] = 0
     height: Annotated[int, Meta(ge=0, le=100_000)] = 0
