@@ -1,0 +1,322 @@
+"""Configuration: typed, every key with a default, every error with key path, value and where it came from.
+
+Read in order, later wins: built-in defaults, ``packshot.toml``, ``conf.d/*.toml`` beside it, environment
+(``PACKSHOT_MQTT_HOST`` is ``mqtt.host``).
+"""
+
+import difflib
+import re
+import socket
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from packshot.errors import ConfigError
+
+DEFAULT_PATH = Path("/etc/packshot/packshot.toml")
+ENV_PREFIX = "PACKSHOT_"
+ENV_NOT_KEYS = frozenset({"PACKSHOT_CONFIG"})
+
+Seconds = Annotated[float, Meta(ge=0)]
+Bytes = Annotated[int, Meta(ge=0)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Slug = Annotated[str, Meta(pattern=r"^([a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?)?\Z")]
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of all tables of the configuration."""
+
+
+class DeviceSection(Section, frozen=True):
+    """Who this box is."""
+
+    id: Slug = ""  # lower-case letters, digits, dashes; empty = made from the host name
+    name: str = ""  # what people read; empty = the id
+
+
+class MqttSection(Section, frozen=True):
+    """The broker."""
+
+    host: str = "localhost"
+    port: Port = 1883
+    username: str = ""  # empty = the device id where a password is given
+    password_file: str = ""  # path of a file that holds the password; or systemd credential "mqtt-password"
+    tls: bool = False
+    ca_file: str = ""  # PEM; empty = the system's authorities
+    cert_file: str = ""  # client certificate, PEM
+    key_file: str = ""  # its key, PEM
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 30
+    max_message_bytes: Annotated[int, Meta(ge=1024, le=256 * 1024 * 1024)] = 256 * 1024
+    root: str = "packshot"  # first topic level; all devices and uploaders of one installation share it
+
+
+class CameraSection(Section, frozen=True):
+    """The camera."""
+
+    kind: str = "absent"  # absent, folder, opencv
+    source: str = ""  # folder: its path; opencv: 0, /dev/v4l/by-id/..., http://.../mjpeg, rtsp://...
+    width: Annotated[int, Meta(ge=0, le=20000)] = 0  # pixels; 0 = the camera's largest
+    height: Annotated[int, Meta(ge=0, le=20000)] = 0
+    timeout_s: Annotated[float, Meta(gt=0, le=120)] = 10.0
+    controls: dict[str, float] = {}  # opencv: property name = value, for example exposure = -6
+    max_megapixels: Annotated[float, Meta(gt=0, le=400)] = 64.0  # larger pictures are refused before decoding
+
+
+class ModelSection(Section, frozen=True):
+    """The network and the engine that runs it."""
+
+    name: str = "default"  # a released model
+    path: str = ""  # a .tflite with its card beside it instead of a released one
+    engine: str = "auto"  # auto, litert, tflite-runtime
+    threads: Annotated[int, Meta(ge=0, le=64)] = 0  # 0 = one less than the cores, at least 1
+
+
+class CutSection(Section, frozen=True):
+    """From photo to cutout."""
+
+    profile: Literal["auto", "hard", "soft"] = "auto"
+    preset: str = "web"  # what is published when the request names none
+    keep_cutout: bool = True  # also publish the full-size RGBA PNG
+    keep_mask: bool = False  # also publish the alpha as 8-bit PNG
+    verdict: dict[str, float] = {}  # thresholds by name; `packshot config dump` lists them with their defaults
+    presets_file: str = ""  # TOML with presets of your own
+    max_attempts: Annotated[int, Meta(ge=1, le=10)] = 3  # after so many crashes in a cutout the capture fails
+
+
+class SpoolSection(Section, frozen=True):
+    """The box's store of captures that are not delivered yet."""
+
+    path: str = "/var/lib/packshot/spool"
+    max_bytes: Bytes = 8 * 1024**3
+    max_captures: Annotated[int, Meta(ge=1)] = 20_000
+    min_free_bytes: Bytes = 256 * 1024**2
+    keep_receipted_s: Seconds = 24 * 3600.0  # artefacts of delivered captures
+    keep_originals_s: Seconds = 24 * 3600.0  # originals of delivered captures
+    keep_ended_s: Seconds = 7 * 24 * 3600.0  # refused, failed, cancelled and empty captures
+    privacy: bool = False  # delete at once on the receipt
+
+
+class OutboxSection(Section, frozen=True):
+    """Delivery to the uploaders."""
+
+    lease_s: Annotated[float, Meta(ge=1, le=3600)] = 30.0
+    in_flight: Annotated[int, Meta(ge=1, le=32)] = 4  # captures in delivery at once
+    max_disconnects: Annotated[int, Meta(ge=1, le=100)] = 5  # a message that loses us the link so often is given up
+
+
+class TriggerSection(Section, frozen=True):
+    """The local trigger."""
+
+    kind: str = "absent"  # absent, timer, stdin
+    interval_s: Annotated[float, Meta(gt=0)] = 60.0  # timer
+
+
+class CatalogueSection(Section, frozen=True):
+    """Known products."""
+
+    skus_file: str = ""  # CSV with a column "sku"; where given, other SKUs are refused
+
+
+class UploaderSection(Section, frozen=True):
+    """The storefront side (`packshot uploader`)."""
+
+    id: Slug = ""  # empty = made from the host name
+    target: str = "folder"  # a storefront: folder, or the name of a plug-in
+    options: dict[str, Any] = {}  # the target's own keys; folder: path
+    work_path: str = "/var/lib/packshot-uploader"
+    max_capture_bytes: Bytes = 512 * 1024**2
+
+
+class LogSection(Section, frozen=True):
+    """What is logged, to the journal or to stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+
+
+class Config(Section, frozen=True):
+    """The whole configuration, as `packshot config dump` prints it."""
+
+    device: DeviceSection = DeviceSection()
+    mqtt: MqttSection = MqttSection()
+    camera: CameraSection = CameraSection()
+    model: ModelSection = ModelSection()
+    cut: CutSection = CutSection()
+    spool: SpoolSection = SpoolSection()
+    outbox: OutboxSection = OutboxSection()
+    trigger: TriggerSection = TriggerSection()
+    catalogue: CatalogueSection = CatalogueSection()
+    uploader: UploaderSection = UploaderSection()
+    log: LogSection = LogSection()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A validated configuration and where each key that was set came from ("mqtt.host" -> "/etc/...toml")."""
+
+    config: Config
+    origins: Mapping[str, str]
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
+    """Read, merge and validate. ``path`` None means PACKSHOT_CONFIG, else the default path if that exists.
+
+    Raises ConfigError: file missing or not TOML, unknown key, wrong type, value out of range.
+    """
+    chosen = path or (Path(environ["PACKSHOT_CONFIG"]) if environ.get("PACKSHOT_CONFIG") else None)
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for file in _files(chosen):
+        _merge(merged, _read_toml(file), origins, str(file), ())
+    _merge(merged, _from_environment(environ), origins, "environment", ())
+    return Loaded(_validate(merged, origins), types.MappingProxyType(origins))
+
+
+def dump(config: Config) -> str:
+    """The configuration as TOML."""
+    return to_toml(msgspec.to_builtins(config))
+
+
+def differences(config: Config) -> dict[str, tuple[Any, Any]]:
+    """Key path -> (default, value) of everything that is not the default."""
+    ours, defaults = flatten(msgspec.to_builtins(config)), flatten(msgspec.to_builtins(Config()))
+    keys = sorted(ours.keys() | defaults.keys())
+    return {key: (defaults.get(key), ours.get(key)) for key in keys if ours.get(key) != defaults.get(key)}
+
+
+def slug_of_host(hostname: str | None = None) -> str:
+    """A device id made from the host name: lower-case letters, digits and dashes."""
+    name = re.sub(r"[^a-z0-9]+", "-", (hostname or socket.gethostname()).lower()).strip("-")[:64].strip("-")
+    return name or "packshot"
+
+
+def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as one dict from dotted key path to value."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def to_toml(table: Mapping[str, Any], prefix: str = "") -> str:
+    """Nested mappings of strings, numbers, booleans and lists as TOML text."""
+    plain = [f"{key} = {_toml_value(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
+    lines = ([f"[{prefix}]", *plain, ""] if prefix else [*plain]) if plain or prefix else []
+    text = "\n".join(lines) + ("\n" if lines else "")
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            text += to_toml(value, f"{prefix}.{key}" if prefix else key)
+    return text
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml_value(item)}" for key, item in value.items()) + " }"
+    # JSON strings, numbers, booleans and lists are TOML as they stand.
+    return msgspec.json.encode(value).decode()
+
+
+def _files(chosen: Path | None) -> list[Path]:
+    main = chosen or DEFAULT_PATH
+    if not main.exists():
+        if chosen:
+            raise ConfigError(f"configuration file {chosen} does not exist; name one with --config")
+        return []
+    return [main, *sorted((main.parent / "conf.d").glob("*.toml"))]
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from error
+
+
+def _merge(
+    into: dict[str, Any], new: Mapping[str, Any], origins: dict[str, str], origin: str, path: tuple[str, ...]
+) -> None:
+    for key, value in new.items():
+        here = (*path, key)
+        if isinstance(value, dict) and isinstance(into.get(key, {}), dict):
+            origins.setdefault(".".join(here), origin)
+            _merge(into.setdefault(key, {}), value, origins, origin, here)
+        else:
+            into[key] = value
+            origins[".".join(here)] = origin
+
+
+def _leaves(kind: type[Struct], path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    found: dict[tuple[str, ...], Any] = {}
+    for name, annotation in get_type_hints(kind).items():
+        if isinstance(annotation, type) and issubclass(annotation, Struct):
+            found.update(_leaves(annotation, (*path, name)))
+        else:
+            found[(*path, name)] = annotation
+    return found
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    names = {ENV_PREFIX + "_".join(path).upper(): (path, kind) for path, kind in _leaves(Config).items()}
+    table: dict[str, Any] = {}
+    for name, raw in sorted(environ.items()):
+        if not name.startswith(ENV_PREFIX) or name in ENV_NOT_KEYS:
+            continue
+        if name not in names:
+            raise ConfigError(f"environment variable {name} is no key of the configuration{_hint(name, names)}")
+        (section, key), kind = names[name]
+        table.setdefault(section, {})[key] = _parse_env(raw, kind)
+    return table
+
+
+def _parse_env(raw: str, kind: Any) -> Any:
+    if kind is str or get_origin(kind) is Literal:
+        return raw
+    try:
+        return tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        return raw
+
+
+def _validate(merged: dict[str, Any], origins: Mapping[str, str]) -> Config:
+    try:
+        return msgspec.convert(merged, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_explain(str(error), merged, origins)) from error
+
+
+def _explain(text: str, merged: Mapping[str, Any], origins: Mapping[str, str]) -> str:
+    problem, _, where = text.partition(" - at `$")
+    path = [part for part in where.rstrip("`").replace("[...]", "").lstrip(".").split(".") if part]
+    unknown = re.search(r"unknown field `(.*)`", problem)
+    if unknown:
+        key = ".".join([*path, unknown.group(1)])
+        return f"{key} in {origins.get(key, 'the configuration')} is no known key{_hint(key, _dotted())}"
+    key = ".".join(path)
+    return f"{key} = {_value_at(merged, path)!r} in {origins.get(key, 'the configuration')}: {problem}"
+
+
+def _value_at(merged: Any, path: list[str]) -> Any:
+    for part in path:
+        merged = merged.get(part) if isinstance(merged, Mapping) else merged
+    return merged
+
+
+def _dotted() -> list[str]:
+    return [".".join(path) for path in _leaves(Config)]
+
+
+def _hint(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else "; `packshot config dump` lists all"
