@@ -1,0 +1,52 @@
+"""The CPU engine: LiteRT, or tflite-runtime where that is what the board has."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.accelerator.interpreter import LoadedNetwork, find_runtime
+from packshot.errors import AcceleratorError
+from packshot.matting.card import ModelCard
+from packshot.platform.resources import read_model
+
+KERNELS = {"all": "xnnpack", "part": "xnnpack-partial", "none": "builtin"}
+
+
+class LiteRT:
+    """One network on the CPU. ``threads`` >= 1: fewer than the cores is often faster on a busy board.
+
+    ``engine`` is "litert-xnnpack", "litert-xnnpack-partial" or "litert-builtin" as the loaded graph says, not as was
+    asked for: LiteRT skips XNNPACK in silence where /proc/cpuinfo is hidden. With tflite-runtime the first part is
+    "tflite-runtime"; its int8 kernels are the builtin ones, bit-equal or one step away, several times slower.
+    """
+
+    def __init__(self, path: Path, card: ModelCard, *, threads: int = 1, xnnpack: bool = True) -> None:
+        """Load and check; raises ModelError or AcceleratorError. ``xnnpack=False`` asks for the builtin kernels."""
+        model = read_model(path, card)
+        runtime = find_runtime()
+        self._card = card
+        self._network: LoadedNetwork | None = LoadedNetwork(
+            runtime, model, card, threads=threads, default_delegates=xnnpack
+        )
+        self._engine = f"{runtime.name}-{KERNELS[self._network.delegated()]}"
+
+    @property
+    def engine(self) -> str:
+        """Runtime and kernels that really run."""
+        return self._engine
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the loaded network."""
+        return self._card
+
+    def infer(self, tensor: NDArray[np.int8]) -> NDArray[np.int8]:
+        """See ``Accelerator.infer``."""
+        if self._network is None:
+            raise AcceleratorError("the engine is closed; open a new one")
+        return self._network.run(tensor)
+
+    def close(self) -> None:
+        """Free the interpreter."""
+        self._network = None

@@ -1,0 +1,74 @@
+"""The one loader of what the package carries: released networks, sample photos, the golden photo, presets."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from packshot.errors import ModelError
+from packshot.matting.card import ModelCard, card_from_dict
+
+RELEASED_INDEX = "released.json"
+LARGEST_MODEL = 256 << 20
+
+
+def package_path(*parts: str) -> Path:
+    """The path of a file or folder inside the installed package (packshot is always installed unpacked)."""
+    return Path(str(files("packshot").joinpath(*parts)))
+
+
+def released_model(name: str = "default") -> tuple[ModelCard, Path]:
+    """Card and path of a released network by the name that ``released.json`` gives it.
+
+    Raises ModelError when the release is missing, damaged, or has no such name.
+    """
+    folder = package_path("released")
+    index = _json_object(folder / RELEASED_INDEX)
+    card_file = index.get(name)
+    if not isinstance(card_file, str) or Path(card_file).name != card_file:
+        known = ", ".join(sorted(index)) or "none"
+        raise ModelError(f"there is no released model {name!r}; known: {known}")
+    return load_card(folder / card_file)
+
+
+def load_card(path: Path) -> tuple[ModelCard, Path]:
+    """Card and network of a model given by either file: ``NAME.tflite`` or its card ``NAME.json`` beside it.
+
+    Raises ModelError when the card is missing or damaged; the network itself is read by ``read_model``.
+    """
+    card = card_from_dict(_json_object(path.with_suffix(".json")))
+    return card, path if path.suffix != ".json" else path.parent / card.file
+
+
+def read_model(path: Path, card: ModelCard) -> bytes:
+    """The bytes of a network, read once, so that what was checked is what runs.
+
+    Raises ModelError when the file is missing, far too large or not the one whose sha256 the card holds.
+    """
+    try:
+        if path.stat().st_size > LARGEST_MODEL:
+            raise ModelError(f"model {path} is larger than {LARGEST_MODEL >> 20} MiB; this is not a packshot network")
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"model {path} cannot be read ({error.strerror}); install it again") from error
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 != card.sha256:
+        raise ModelError(
+            f"model {path} is damaged or not the one of its card: {len(data)} bytes with sha256 {sha256[:12]}, "
+            f"the card of {card.name} {card.version} says {card.sha256[:12]}; install it again"
+        )
+    return data
+
+
+def _json_object(path: Path) -> Mapping[str, Any]:
+    try:
+        data = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}); a model needs its card beside it") from error
+    except ValueError as error:
+        raise ModelError(f"{path} is not JSON ({error}); install the model again") from error
+    if not isinstance(data, dict):
+        raise ModelError(f"{path} is not a JSON object; install the model again")
+    return data
