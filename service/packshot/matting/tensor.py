@@ -31,8 +31,8 @@ def stretch(rgb: RGB8, height: int, width: int) -> RGB8:
 def normalise(rgb: RGB8, mean: tuple[float, float, float], std: tuple[float, float, float]) -> Float:
     """(rgb / 255 - mean) / std as float32, same shape; fixed, never by the picture's own maximum."""
     scaled = rgb.astype(np.float32) / np.float32(255.0)
-    normalised: Float = (scaled - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
-    return normalised
+    centred = scaled - np.array(mean, dtype=np.float32)
+    return (centred / np.array(std, dtype=np.float32)).astype(np.float32)
 
 
 def quantise(values: Float, spec: TensorSpec) -> Int8:

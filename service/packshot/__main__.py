@@ -1,0 +1,7 @@
+"""``python -m packshot``."""
+
+import sys
+
+from packshot.cli import main
+
+sys.exit(main())

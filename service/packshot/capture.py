@@ -1,0 +1,216 @@
+"""From trigger to durable frame: the camera's one thread, requests in order, repeats answered once."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from packshot.camera.port import Camera
+from packshot.domain import Capture, CaptureRequest, Frame, Stage
+from packshot.errors import BadMessage, CameraError, PackshotError, StopDaemon
+from packshot.platform.logs import event
+from packshot.platform.pulse import Pulse
+from packshot.spool.port import Spool
+
+log = logging.getLogger(__name__)
+
+Announce = Callable[[str, Stage, str, str], None]
+"""``announce(capture_id, stage, request_id, reason)``: tell whoever listens; never raises, never blocks."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one request: a capture (``repeat`` if it was known before), or an error in one line."""
+
+    request_id: str
+    capture: Capture | None = None
+    repeat: bool = False
+    error: str = ""
+
+
+Respond = Callable[[Outcome], None]
+FrameTaken = Callable[[Frame], None]
+
+
+@dataclass(frozen=True)
+class DeskSettings:
+    """``timeout_s`` for one frame, ``max_waiting`` requests in line."""
+
+    timeout_s: float = 10.0
+    max_waiting: int = 16
+
+
+@dataclass
+class _Job:
+    request: CaptureRequest
+    triggered_at: float
+    respond: list[Respond]
+    take: Callable[["_Job"], None]
+    done: bool = field(default=False)
+
+
+class CaptureDesk:
+    """Takes requests from any thread and serves them one by one in its own.
+
+    The answer comes when the original is durable (or why it is not). Requests wait in memory only until the shutter:
+    what has not been acknowledged is the trigger's to repeat.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        spool: Spool,
+        announce: Announce,
+        expired: Callable[[str], bool],
+        pulse: Pulse,
+        settings: DeskSettings,
+        on_accepted: Callable[[], None],
+    ) -> None:
+        self._camera = camera
+        self._spool = spool
+        self._announce = announce
+        self._expired = expired
+        self._pulse = pulse
+        self._settings = settings
+        self._on_accepted = on_accepted
+        self._jobs: queue.Queue[_Job | None] = queue.Queue()
+        self._in_line: dict[str, _Job] = {}
+        self._lock = threading.Lock()
+        self._stopping = False
+        self.camera_problem = ""
+        self.fatal: StopDaemon | None = None
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is in hand or in line."""
+        return bool(self._in_line)
+
+    def submit(self, request: CaptureRequest, respond: Respond) -> None:
+        """Ask for a capture; ``respond`` is called exactly once, from the desk's thread or from this call."""
+        self._enqueue(request, respond, self._capture)
+
+    def submit_plate(self, request_id: str, respond: Respond, keep: FrameTaken) -> None:
+        """Ask for a photo of the empty scene; ``keep`` stores it."""
+
+        def take(job: _Job) -> None:
+            keep(self._shoot(job.triggered_at))
+            self._finish(job, Outcome(job.request.request_id))
+
+        self._enqueue(CaptureRequest(request_id), respond, take)
+
+    def close(self, timeout_s: float) -> None:
+        """Finish the capture in hand, refuse those in line, stop."""
+        self._stopping = True
+        self._jobs.put(None)
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _enqueue(self, request: CaptureRequest, respond: Respond, take: Callable[[_Job], None]) -> None:
+        job = _Job(request, time.monotonic(), [respond], take)
+        with self._lock:
+            twin = self._in_line.get(request.request_id)
+            if twin:
+                twin.respond.append(lambda outcome: respond(_as_repeat(outcome)))
+                return
+            refusal = self._refusal()
+            if not refusal:
+                self._in_line[request.request_id] = job
+        if refusal:
+            respond(Outcome(request.request_id, error=refusal))
+        else:
+            self._jobs.put(job)
+
+    def _refusal(self) -> str:
+        if self._stopping:
+            return "the service is stopping; repeat the request in a moment"
+        if len(self._in_line) >= self._settings.max_waiting:
+            return f"{len(self._in_line)} captures are waiting already; repeat the request later"
+        return ""
+
+    def _run(self) -> None:
+        while not self.fatal:
+            self._pulse.beat()
+            try:
+                job = self._jobs.get(timeout=1.0)
+            except queue.Empty:
+                continue
+            if job is None:
+                break
+            with self._pulse.busy(self._settings.timeout_s * 2 + 30):
+                self._serve(job)
+        self._refuse_waiting()
+        self._camera.close()
+
+    def _serve(self, job: _Job) -> None:
+        if self._stopping:
+            self._finish(job, Outcome(job.request.request_id, error="the service is stopping; repeat the request"))
+            return
+        try:
+            job.take(job)
+        except StopDaemon as error:
+            self.fatal = error
+            self._fail(job, str(error))
+        except PackshotError as error:
+            self._fail(job, str(error))
+        except Exception as error:  # one broken request must not end the desk
+            log.exception("capture failed in an unforeseen way")
+            self._fail(job, f"internal error: {error}")
+
+    def _capture(self, job: _Job) -> None:
+        request = job.request
+        known = self._spool.find_request(request.request_id)
+        if known:
+            self._finish(job, Outcome(request.request_id, known, repeat=True))
+            return
+        if request.expires_at and self._expired(request.expires_at):
+            raise BadMessage(f"the request expired at {request.expires_at}; send a new one")
+        self._spool.check_room()
+        frame = self._shoot(job.triggered_at)
+        capture = self._spool.accept(request, [frame])
+        self._announce(capture.capture_id, Stage.CAPTURED, request.request_id, "")
+        self._announce(capture.capture_id, Stage.ACCEPTED, request.request_id, "")
+        self._finish(job, Outcome(request.request_id, capture))
+        self._on_accepted()
+
+    def _shoot(self, triggered_at: float) -> Frame:
+        try:
+            frame = self._camera.capture(triggered_at, self._settings.timeout_s)
+        except CameraError as error:
+            self.camera_problem = str(error)
+            raise
+        self.camera_problem = ""
+        return frame
+
+    def _fail(self, job: _Job, error: str) -> None:
+        event(log, "capture refused", logging.WARNING, request=job.request.request_id, error=error)
+        self._finish(job, Outcome(job.request.request_id, error=error))
+
+    def _finish(self, job: _Job, outcome: Outcome) -> None:
+        with self._lock:
+            if job.done:
+                return
+            job.done = True
+            self._in_line.pop(job.request.request_id, None)
+            responders = list(job.respond)
+        for respond in responders:
+            respond(outcome)
+
+    def _refuse_waiting(self) -> None:
+        while True:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return
+            if job:
+                self._finish(job, Outcome(job.request.request_id, error="the service is stopping; repeat the request"))
+
+
+def _as_repeat(outcome: Outcome) -> Outcome:
+    return Outcome(outcome.request_id, outcome.capture, repeat=True, error=outcome.error)

@@ -1,0 +1,163 @@
+"""Commands over MQTT: from ``cmd/<verb>`` to an answer on ``response/<verb>``."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from packshot.bus.port import Bus, Incoming
+from packshot.capture import CaptureDesk, Outcome, Respond
+from packshot.domain import ENDED, IN_DELIVERY, Capture, CaptureRequest, Stage, mint_request_id
+from packshot.errors import BadMessage, BrokerError, PackshotError, StopDaemon
+from packshot.messages import PRESS, CaptureVerb, PlainVerb, Response, capture_request, decode, encode
+from packshot.platform.logs import event
+from packshot.spool.port import Spool
+
+log = logging.getLogger(__name__)
+
+CheckRequest = Callable[[CaptureRequest], None]
+"""Raises BadMessage when profile, preset or SKU are not known here."""
+
+PlainAction = Callable[[], Mapping[str, Any]]
+"""What a plain verb does; returns the response's data, raises PackshotError."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Where the answer to one command goes."""
+
+    verb: str
+    incoming: Incoming
+
+
+class Commands:
+    """Routes ``cmd/+`` below the device's root. Retained commands are ignored: nobody presses a button for ever."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        root: str,
+        desk: CaptureDesk,
+        spool: Spool,
+        check: CheckRequest,
+        announce: Callable[[str, Stage, str, str], None],
+        wake: Callable[[], None],
+        plain: Mapping[str, PlainAction],
+        plate: Callable[[str, Respond], None] | None,
+    ) -> None:
+        self._bus = bus
+        self._root = root
+        self._desk = desk
+        self._spool = spool
+        self._check = check
+        self._announce = announce
+        self._wake = wake
+        self._plain = plain
+        self._plate = plate
+
+    def start(self) -> None:
+        """Listen."""
+        self._bus.subscribe(f"{self._root}/cmd/+", self._on_command)
+
+    def _on_command(self, incoming: Incoming) -> None:
+        verb = incoming.topic.rsplit("/", 1)[-1]
+        if incoming.retain:
+            event(log, "retained command ignored", logging.WARNING, verb=verb)
+            incoming.acknowledge()
+            return
+        reply = Reply(verb, incoming)
+        try:
+            self._dispatch(reply)
+        except StopDaemon:
+            self._answer(reply, "", error="the service stops over this command; its log says why")
+            raise
+        except PackshotError as error:
+            self._answer(reply, _request_id_of(incoming.payload), error=str(error))
+
+    def _dispatch(self, reply: Reply) -> None:
+        match reply.verb:
+            case "capture":
+                self._on_capture(reply)
+            case "plate" if self._plate:
+                self._plate(self._plain_id(reply), lambda outcome: self._answer_outcome(reply, outcome))
+            case "release" | "refuse" | "cancel":
+                self._on_capture_verb(reply)
+            case verb if verb in self._plain:
+                request_id = self._plain_id(reply)
+                self._answer(reply, request_id, self._plain[verb]())
+            case verb:
+                known = ", ".join(sorted(["capture", "release", "refuse", "cancel", *self._plain]))
+                raise BadMessage(f"no command {verb[:40]!r}; this device knows {known}")
+
+    def _on_capture(self, reply: Reply) -> None:
+        request = capture_request(reply.incoming.payload, source="mqtt")
+        self._check(request)
+        self._desk.submit(request, lambda outcome: self._answer_outcome(reply, outcome))
+
+    def _plain_id(self, reply: Reply) -> str:
+        payload = reply.incoming.payload.strip()
+        if payload in (b"", PRESS):
+            return mint_request_id()
+        return decode(payload, PlainVerb).request_id or mint_request_id()
+
+    def _on_capture_verb(self, reply: Reply) -> None:
+        command = decode(reply.incoming.payload, CaptureVerb)
+        capture = decide(self._spool, reply.verb, command.capture_id, command.reason)
+        self._announce(capture.capture_id, capture.stage, capture.request.request_id, capture.reason)
+        self._wake()
+        self._answer(reply, command.request_id, {"capture_id": capture.capture_id, "stage": capture.stage.value})
+
+    def _answer_outcome(self, reply: Reply, outcome: Outcome) -> None:
+        self._answer(reply, outcome.request_id, outcome_data(outcome), outcome.error)
+
+    def _answer(self, reply: Reply, request_id: str, data: Mapping[str, Any] | None = None, error: str = "") -> None:
+        response = Response(request_id, "error" if error else "ok", dict(data or {}), error)
+        payload = encode(response)
+        topics = {f"{self._root}/response/{reply.verb}", reply.incoming.response_topic} - {""}
+        for topic in sorted(topics):
+            try:
+                self._bus.publish(topic, payload, correlation=reply.incoming.correlation)
+            except BrokerError as problem:
+                event(log, "response not sent", logging.WARNING, request=request_id, error=problem)
+        reply.incoming.acknowledge()
+
+
+def outcome_data(outcome: Outcome) -> dict[str, Any]:
+    """What ``response/capture`` says of a capture."""
+    if not outcome.capture:
+        return {}
+    capture = outcome.capture
+    shutter = {"proof": capture.shutter.proof.value, "lag_s": capture.shutter.lag_s}
+    return {
+        "capture_id": capture.capture_id,
+        "sku": capture.request.sku,
+        "angle": capture.request.angle,
+        "revision": capture.revision,
+        "stage": capture.stage.value,
+        "repeat": outcome.repeat,
+        "shutter": shutter,
+    }
+
+
+def decide(spool: Spool, verb: str, capture_id: str, reason: str) -> Capture:
+    """Release or refuse a held capture, cancel one that is under way; raises BadMessage when its stage forbids it."""
+    allowed, stage = {
+        "release": ({Stage.HELD}, Stage.CUT),
+        "refuse": ({Stage.HELD}, Stage.REFUSED),
+        "cancel": ({Stage.ACCEPTED, Stage.HELD, *IN_DELIVERY}, Stage.CANCELLED),
+    }[verb]
+    known = spool.get(capture_id)
+    if not known:
+        raise BadMessage(f"no capture {capture_id} in the spool; `packshot spool ls` lists them")
+    capture = spool.advance(capture_id, stage, reason or f"by command {verb}", only_from=allowed)
+    if capture.stage is not stage:
+        wanted = "ended" if capture.stage in ENDED else "not " + " or ".join(sorted(allowed))
+        raise BadMessage(f"capture {capture_id} is {capture.stage.value}, so it cannot be {verb}d: it is {wanted}")
+    return capture
+
+
+def _request_id_of(payload: bytes) -> str:
+    try:
+        return decode(payload, PlainVerb).request_id
+    except BadMessage:
+        return ""

@@ -1,0 +1,114 @@
+"""What the box says of itself on ``status``, ``state`` and ``info``; what is wrong is listed, never hidden."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from packshot.bus.port import Bus
+from packshot.errors import BrokerError, SpoolError
+from packshot.platform import board
+from packshot.platform.logs import event
+from packshot.spool.port import Spool
+
+log = logging.getLogger(__name__)
+
+PROBLEM_TEMPERATURE_C = 80.0
+
+Problems = Callable[[], Mapping[str, str]]
+"""Part ("camera", "engine", ...) -> empty or one line that says what is wrong with it."""
+
+
+class Health:
+    """Publishes ``state`` when something changed and every ``every_s`` seconds; ``info`` on every connect."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        root: str,
+        spool: Spool,
+        info: Mapping[str, Any],
+        problems: Problems,
+        busy: Callable[[], bool],
+        utc: Callable[[], str],
+        every_s: float = 30.0,
+    ) -> None:
+        self._bus = bus
+        self._root = root
+        self._spool = spool
+        self._info = info
+        self._problems = problems
+        self._busy = busy
+        self._utc = utc
+        self._every_s = every_s
+        self._due = 0.0
+        self._last_shape: tuple[Any, ...] = ()
+        self._lock = threading.Lock()
+
+    def on_connected(self) -> None:
+        """Say again what the broker may have lost."""
+        self._publish("status", b"online")
+        self._publish("info", msgspec.json.encode(self._info))
+        self.tick(force=True)
+
+    def tick(self, force: bool = False) -> None:
+        """Publish ``state`` if it is due or its shape changed; called about once a second."""
+        with self._lock:
+            state = self.state()
+            shape = (state["degraded"], state["busy"], state["spool"]["waiting"], state["engine"])
+            now = time.monotonic()
+            if self._last_shape and shape[0] != self._last_shape[0]:
+                event(log, "health changed", logging.WARNING, degraded="; ".join(shape[0]) or "nothing")
+            if force or shape != self._last_shape or now >= self._due:
+                self._last_shape = shape
+                self._due = now + self._every_s
+                self._publish("state", msgspec.json.encode(state))
+
+    def state(self) -> dict[str, Any]:
+        """The payload of ``state``."""
+        problems = {part: problem for part, problem in self._problems().items() if problem}
+        spool = self._spool_state(problems)
+        temperature = board.temperature_c()
+        if temperature is not None and temperature >= PROBLEM_TEMPERATURE_C:
+            problems["temperature"] = f"{temperature:.0f} degrees Celsius; give the box air"
+        limits = board.throttled()
+        if limits:
+            problems["power"] = f"the firmware reports {', '.join(limits)}; check supply and cooling"
+        return {
+            "v": 1,
+            "ts": self._utc(),
+            "monotonic_ms": time.monotonic_ns() // 1_000_000,
+            "camera": "problem" if "camera" in problems else "ok",
+            "engine": self._info.get("engine", ""),
+            "spool": spool,
+            "memory_bytes": board.resident_bytes(),
+            "temperature_c": temperature,
+            "throttled": limits,
+            "busy": self._busy(),
+            "degraded": [f"{part}: {problem}" for part, problem in sorted(problems.items())],
+        }
+
+    def _spool_state(self, problems: dict[str, str]) -> dict[str, Any]:
+        try:
+            depth = self._spool.depth()
+        except SpoolError as error:
+            problems["spool"] = str(error)
+            return {"waiting": 0}
+        return {
+            "waiting": depth.waiting,
+            "stages": {stage.value: count for stage, count in depth.per_stage.items() if count},
+            "oldest_s": round(depth.oldest_s, 1),
+            "used_bytes": depth.used_bytes,
+            "free_bytes": depth.free_bytes,
+        }
+
+    def _publish(self, name: str, payload: bytes) -> None:
+        if not self._bus.connected:
+            return
+        try:
+            self._bus.publish(f"{self._root}/{name}", payload, retain=True)
+        except BrokerError as error:
+            event(log, "health not published", logging.DEBUG, error=error)
