@@ -69,8 +69,10 @@ class LoadedNetwork:
                 raise ModelError(
                     f"network {card.name} cannot be loaded: {_one_line(error)}; install it again"
                 ) from error
-            except RuntimeError as error:
-                raise AcceleratorError(f"{runtime.name} cannot run {card.name}: {_one_line(error)}") from error
+            except (RuntimeError, SystemError) as error:  # SystemError: tflite-runtime beside numpy 2
+                raise AcceleratorError(
+                    f"{runtime.name} with numpy {np.__version__} cannot run {card.name}: {_one_line(error)}"
+                ) from error
         self._input, self._output = self._check()
 
     def _check(self) -> tuple[int, int]:
