@@ -29,7 +29,7 @@ def _check(args: argparse.Namespace) -> None:
 
     read = loaded(args)
     check_config(read.config)
-    sources = sorted({origin for origin in read.origins.values()})
+    sources = sorted(set(read.origins.values()))
     print(f"configuration is valid ({', '.join(sources) or 'built-in defaults only'})")
 
 
