@@ -1,0 +1,73 @@
+"""Arrays to picture files, tagged as sRGB: PNG, JPEG, WebP, TIFF."""
+
+from functools import lru_cache
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from packshot.encode.port import RGB8, RGBA8, EncodeSettings, Gray8, Patch, PictureFormat
+
+
+class FileEncoder:
+    """The PictureEncoder of files."""
+
+    def encode_rgba(self, patch: Patch, settings: EncodeSettings) -> bytes:
+        """See ``PictureEncoder.encode_rgba``; JPEG has no alpha and raises ValueError."""
+        if settings.format is PictureFormat.JPEG:
+            raise ValueError("a JPEG has no transparency; lay the cutout on a background first")
+        return _save(Image.fromarray(canvas(patch)), settings)
+
+    def encode_rgb(self, rgb: RGB8, settings: EncodeSettings) -> bytes:
+        """See ``PictureEncoder.encode_rgb``."""
+        return _save(Image.fromarray(rgb), settings)
+
+    def encode_gray(self, gray: Gray8) -> bytes:
+        """See ``PictureEncoder.encode_gray``."""
+        out = BytesIO()
+        Image.fromarray(gray).save(out, "PNG", compress_level=1)
+        return out.getvalue()
+
+    def encode_layers(self, photo: RGB8, patch: Patch) -> bytes:
+        """A TIFF of three pages: cutout (RGBA, straight), mask (gray) and the original photo."""
+        cutout = canvas(patch)
+        pages = [Image.fromarray(page) for page in (cutout, np.ascontiguousarray(cutout[..., 3]), photo)]
+        out = BytesIO()
+        pages[0].save(
+            out,
+            "TIFF",
+            save_all=True,
+            append_images=pages[1:],
+            compression="tiff_adobe_deflate",
+            icc_profile=srgb_icc(),
+        )
+        return out.getvalue()
+
+
+def canvas(patch: Patch) -> RGBA8:
+    """The whole canvas of a patch, (height, width, 4) uint8, zero round it and under alpha 0."""
+    rows, columns = patch.rgba.shape[:2]
+    whole = np.zeros((patch.height, patch.width, 4), np.uint8)
+    visible = patch.rgba * (patch.rgba[..., 3:] > 0)
+    whole[patch.top : patch.top + rows, patch.left : patch.left + columns] = visible
+    return whole
+
+
+@lru_cache(maxsize=1)
+def srgb_icc() -> bytes:
+    """The sRGB profile that tags our pictures."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def _save(image: Image.Image, settings: EncodeSettings) -> bytes:
+    out = BytesIO()
+    match settings.format:
+        case PictureFormat.PNG:
+            image.save(out, "PNG", compress_level=1, icc_profile=srgb_icc())
+        case PictureFormat.WEBP:
+            image.save(out, "WEBP", quality=settings.quality, method=0, icc_profile=srgb_icc())
+        case PictureFormat.TIFF:
+            image.save(out, "TIFF", compression="tiff_adobe_deflate", icc_profile=srgb_icc())
+        case PictureFormat.JPEG:
+            image.save(out, "JPEG", quality=settings.quality, subsampling=0, icc_profile=srgb_icc())
+    return out.getvalue()

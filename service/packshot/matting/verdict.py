@@ -1,0 +1,82 @@
+"""How sure are we of a cutout: scores from mask and photo, thresholds, reasons that a person reads."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.domain import Decision, Verdict
+
+Float = NDArray[np.float32]
+RGB8 = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Limits of the verdict; each score beyond its limit holds the cutout with a reason.
+
+    ``empty_below`` is the subject's share of the frame, ``empty_peak_below`` the largest mask value.
+    """
+
+    empty_below: float = 0.002
+    empty_peak_below: float = 0.6
+    covered_above: float = 0.97
+    unsure_above: float = 0.25
+    touching_above: float = 0.08
+    rim_contrast_below: float = 0.02
+    clipped_above: float = 0.6
+    sharpness_below: float = 0.0
+    shorter_side_below: int = 32
+
+
+def judge(mask: Float, small: RGB8, bbox: tuple[int, int, int, int] | None, limits: Thresholds) -> Verdict:
+    """Decide from the coarse mask (h, w) in [0, 1], the photo at the same size and the cutout's box in photo pixels.
+
+    ``bbox`` is (left, top, width, height), or None where nothing was found.
+    """
+    scores = measure(mask, small)
+    if bbox is None or scores["coverage"] < limits.empty_below or scores["peak"] < limits.empty_peak_below:
+        return Verdict(Decision.EMPTY, ("no subject found",), MappingProxyType(scores))
+    scores["shorter_side_px"] = float(min(bbox[2:]))
+    reasons = tuple(text for failed, text in _checks(scores, limits) if failed)
+    return Verdict(Decision.HOLD if reasons else Decision.PUBLISH, reasons, MappingProxyType(scores))
+
+
+def measure(mask: Float, small: RGB8) -> dict[str, float]:
+    """The scores by name, each a share in [0, 1] unless its name says otherwise."""
+    solid = mask > 0.5
+    area = max(float(solid.mean()), 1e-6)
+    inner = cv2.erode(solid.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    outer = cv2.dilate(solid.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    unsure = (mask > 0.1) & (mask < 0.9) & (inner | ~outer)
+    border = np.concatenate([solid[0], solid[-1], solid[:, 0], solid[:, -1]])
+    return {
+        "coverage": float(solid.mean()),
+        "peak": float(mask.max()),
+        "unsure": min(float(unsure.mean()) / area, 1.0),
+        "touching": float(border.mean()),
+        "rim_contrast": _rim_contrast(small, solid, inner, outer),
+        "clipped": float((small[solid] >= 254).all(axis=-1).mean()) if solid.any() else 0.0,
+    }
+
+
+def _rim_contrast(small: RGB8, solid: NDArray[np.bool_], inner: NDArray[np.bool_], outer: NDArray[np.bool_]) -> float:
+    """Mean colour distance, in [0, 1], between the strips just inside and just outside the outline."""
+    inside, outside = solid & ~inner, outer & ~solid
+    if not inside.any() or not outside.any():
+        return 1.0
+    difference = small[inside].mean(axis=0) - small[outside].mean(axis=0)
+    return float(np.abs(difference).max() / 255)
+
+
+def _checks(scores: dict[str, float], limits: Thresholds) -> list[tuple[bool, str]]:
+    return [
+        (scores["coverage"] > limits.covered_above, "the subject covers the whole frame"),
+        (scores["unsure"] > limits.unsure_above, "large parts are neither subject nor background"),
+        (scores["touching"] > limits.touching_above, "the subject touches the edge of the frame"),
+        (scores["rim_contrast"] < limits.rim_contrast_below, "the subject can hardly be told from the background"),
+        (scores["clipped"] > limits.clipped_above, "the subject is overexposed"),
+        (scores["shorter_side_px"] < limits.shorter_side_below, "the subject is too small"),
+    ]
