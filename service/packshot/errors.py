@@ -7,8 +7,6 @@
 The text of an error is one line that says what is wrong and what to do about it.
 """
 
-from typing import ClassVar
-
 EXIT_OTHER = 1
 EXIT_USAGE = 2
 EXIT_DEVICE = 3
@@ -19,7 +17,7 @@ EXIT_SPOOL = 5
 class PackshotError(Exception):
     """Root of all errors that packshot raises on purpose."""
 
-    exit_code: ClassVar[int] = EXIT_OTHER
+    exit_code = EXIT_OTHER
 
 
 class RetryLater(PackshotError):

@@ -1,13 +1,16 @@
 """The command line: one thin module per group of commands, loaded only when its command is called."""
 
-import argparse
 import importlib
 import os
 import sys
-from typing import Protocol, cast
+from types import ModuleType
 
 from packshot import __version__
 from packshot.errors import EXIT_OTHER, EXIT_USAGE, PackshotError
+
+TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the cost of importing typing
+if TYPE_CHECKING:
+    import argparse
 
 # command -> (module, one line of help)
 COMMANDS = {
@@ -24,36 +27,19 @@ COMMANDS = {
 }
 
 
-class Command(Protocol):
-    """What a module of this package offers."""
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare options."""
-
-    def run(self, args: argparse.Namespace) -> int:
-        """Do it; returns the exit code."""
-
-
 def main(argv: list[str] | None = None) -> int:
     """``packshot``: returns the exit code; every expected error is one line on stderr."""
     arguments = sys.argv[1:] if argv is None else argv
-    parser, verbose = _parser(arguments), "--verbose" in arguments
-    args = parser.parse_args(arguments)
-    if args.command is None:
-        parser.print_help()
-        return EXIT_USAGE
-    try:
-        return _load(args.command).run(args)
-    except PackshotError as error:
-        return _report(str(error), error.exit_code, verbose)
-    except KeyboardInterrupt:
-        return _report("interrupted", 130, verbose=False)
-    except BrokenPipeError:
-        # The reader of our output went away (`packshot ... | head`): nothing to say, and nowhere to say it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OTHER
-    except OSError as error:
-        return _report(f"{error.filename or 'system'}: {error.strerror or error}", EXIT_OTHER, verbose)
+    first = arguments[0] if arguments else ""
+    if first in ("", "-h", "--help", "help"):
+        print(_overview())
+        return 0 if first else EXIT_USAGE
+    if first == "--version":
+        print(f"packshot {__version__}")
+        return 0
+    if first not in COMMANDS:
+        return _report(f"no command {first!r}; `packshot --help` lists them", EXIT_USAGE, verbose=False)
+    return _run(first, arguments[1:])
 
 
 def daemon_main() -> int:
@@ -66,23 +52,45 @@ def uploader_main() -> int:
     return main(["uploader", *sys.argv[1:]])
 
 
-def _parser(arguments: list[str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="packshot", description="A photo goes in at the shutter, a publishable cutout comes out at the storefront."
+def _overview() -> str:
+    # Written here and not by argparse, whose import alone would double the cost of `packshot --help`.
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name.ljust(width)}  {text}" for name, (_, text) in COMMANDS.items()]
+    head = ["usage: packshot COMMAND [...]", "", "A photo goes in at the shutter, a publishable cutout comes out.", ""]
+    return (
+        "\n".join([*head, "commands:", *lines]) + "\n\n`packshot COMMAND --help` explains each; `packshot --version`."
     )
-    parser.add_argument("--version", action="version", version=f"packshot {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    called = next((word for word in arguments if not word.startswith("-")), None)
-    for name, (_, text) in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text)
-        if name == called:
-            _load(name).add_arguments(command)
-            command.add_argument("--verbose", action="store_true", help="show the traceback of an error")
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    verbose = "--verbose" in arguments
+    try:
+        command = _load(name)
+        return int(command.run(_parser(name, command).parse_args(arguments)))
+    except PackshotError as error:
+        return _report(str(error), error.exit_code, verbose)
+    except KeyboardInterrupt:
+        return _report("interrupted", 130, verbose=False)
+    except BrokenPipeError:
+        # The reader of our output went away (`packshot ... | head`): nothing to say, and nowhere to say it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OTHER
+    except OSError as error:
+        return _report(f"{error.filename or 'system'}: {error.strerror or error}", EXIT_OTHER, verbose)
+
+
+def _parser(name: str, command: ModuleType) -> "argparse.ArgumentParser":
+    import argparse
+
+    text = COMMANDS[name][1]
+    parser = argparse.ArgumentParser(prog=f"packshot {name}", description=text[0].upper() + text[1:] + ".")
+    command.add_arguments(parser)
+    parser.add_argument("--verbose", action="store_true", help="show the traceback of an error")
     return parser
 
 
-def _load(name: str) -> Command:
-    return cast("Command", importlib.import_module(f"packshot.cli.{COMMANDS[name][0]}"))
+def _load(name: str) -> ModuleType:
+    return importlib.import_module(f"packshot.cli.{COMMANDS[name][0]}")
 
 
 def _report(text: str, code: int, verbose: bool) -> int:
