@@ -57,9 +57,8 @@ def _overview() -> str:
     width = max(map(len, COMMANDS))
     lines = [f"  {name.ljust(width)}  {text}" for name, (_, text) in COMMANDS.items()]
     head = ["usage: packshot COMMAND [...]", "", "A photo goes in at the shutter, a publishable cutout comes out.", ""]
-    return (
-        "\n".join([*head, "commands:", *lines]) + "\n\n`packshot COMMAND --help` explains each; `packshot --version`."
-    )
+    tail = "`packshot COMMAND --help` explains each; `packshot --version`."
+    return "\n".join([*head, "commands:", *lines, "", tail])
 
 
 def _run(name: str, arguments: list[str]) -> int:
