@@ -10,7 +10,7 @@ import msgspec
 
 from packshot.bus.port import Bus
 from packshot.errors import BrokerError, SpoolError
-from packshot.platform import board
+from packshot.platform.board import Board
 from packshot.platform.logs import event
 from packshot.spool.port import Spool
 
@@ -34,6 +34,7 @@ class Health:
         problems: Problems,
         busy: Callable[[], bool],
         utc: Callable[[], str],
+        board: Board,
         every_s: float = 30.0,
     ) -> None:
         self._bus = bus
@@ -43,14 +44,14 @@ class Health:
         self._problems = problems
         self._busy = busy
         self._utc = utc
+        self._board = board
         self._every_s = every_s
         self._due = 0.0
         self._last_shape: tuple[Any, ...] = ()
         self._lock = threading.Lock()
 
     def on_connected(self) -> None:
-        """Say again what the broker may have lost."""
-        self._publish("status", b"online")
+        """Say again what the broker may have lost (``status`` is the bus's own)."""
         self._publish("info", msgspec.json.encode(self._info))
         self.tick(force=True)
 
@@ -71,10 +72,10 @@ class Health:
         """The payload of ``state``."""
         problems = {part: problem for part, problem in self._problems().items() if problem}
         spool = self._spool_state(problems)
-        temperature = board.temperature_c()
+        temperature = self._board.temperature_c()
         if temperature is not None and temperature >= PROBLEM_TEMPERATURE_C:
             problems["temperature"] = f"{temperature:.0f} degrees Celsius; give the box air"
-        limits = board.throttled()
+        limits = self._board.throttled()
         if limits:
             problems["power"] = f"the firmware reports {', '.join(limits)}; check supply and cooling"
         return {
@@ -84,7 +85,7 @@ class Health:
             "camera": "problem" if "camera" in problems else "ok",
             "engine": self._info.get("engine", ""),
             "spool": spool,
-            "memory_bytes": board.resident_bytes(),
+            "memory_bytes": self._board.resident_bytes(),
             "temperature_c": temperature,
             "throttled": limits,
             "busy": self._busy(),
