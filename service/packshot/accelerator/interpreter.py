@@ -27,15 +27,20 @@ class Runtime:
     module: Any
 
 
-def find_runtime() -> Runtime:
-    """LiteRT if it is installed, else tflite-runtime; AcceleratorError when neither can be imported."""
+def find_runtime(wanted: str = "auto") -> Runtime:
+    """LiteRT if it is installed, else tflite-runtime, or only the one ``wanted`` by name.
+
+    Raises AcceleratorError when none of them can be imported.
+    """
     problems = []
     for name, module in RUNTIMES:
+        if wanted not in ("auto", name):
+            continue
         try:
             return Runtime(name, importlib.import_module(module))
         except ImportError as error:
             problems.append(f"{module}: {error}")
-    raise AcceleratorError(f"no TFLite runtime: {'; '.join(problems)}; pip install ai-edge-litert")
+    raise AcceleratorError(f"no TFLite runtime ({'; '.join(problems) or wanted}); pip install ai-edge-litert")
 
 
 class LoadedNetwork:

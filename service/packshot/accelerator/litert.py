@@ -21,15 +21,20 @@ class LiteRT:
     "tflite-runtime"; its int8 kernels are the builtin ones, bit-equal or one step away, several times slower.
     """
 
-    def __init__(self, path: Path, card: ModelCard, *, threads: int = 1, xnnpack: bool = True) -> None:
-        """Load and check; raises ModelError or AcceleratorError. ``xnnpack=False`` asks for the builtin kernels."""
+    def __init__(
+        self, path: Path, card: ModelCard, *, threads: int = 1, runtime: str = "auto", xnnpack: bool = True
+    ) -> None:
+        """Load and check; raises ModelError or AcceleratorError.
+
+        ``runtime`` is "auto", "litert" or "tflite-runtime"; ``xnnpack=False`` asks for the builtin kernels.
+        """
         model = read_model(path, card)
-        runtime = find_runtime()
+        package = find_runtime(runtime)
         self._card = card
         self._network: LoadedNetwork | None = LoadedNetwork(
-            runtime, model, card, threads=threads, default_delegates=xnnpack
+            package, model, card, threads=threads, default_delegates=xnnpack
         )
-        self._engine = f"{runtime.name}-{KERNELS[self._network.delegated()]}"
+        self._engine = f"{package.name}-{KERNELS[self._network.delegated()]}"
 
     @property
     def engine(self) -> str:

@@ -29,6 +29,10 @@ class Camera(Protocol):
     def info(self) -> CameraInfo:
         """Kind and source; never raises."""
 
+    @property
+    def problem(self) -> str:
+        """Empty while all is well or nothing was tried yet, else one line that says why there is no picture."""
+
     def capture(self, triggered_at: float, timeout_s: float) -> Frame:
         """A full-resolution frame exposed after ``triggered_at`` (``time.monotonic()`` seconds).
 
@@ -37,7 +41,11 @@ class Camera(Protocol):
         """
 
     def preview(self) -> NDArray[np.uint8] | None:
-        """The newest small picture (h, w, 3) uint8 sRGB, longer side at most 640, or None; never consumes a capture."""
+        """The newest small picture (h, w, 3) uint8 sRGB, longer side at most 640, or None.
+
+        Returns at once, opens the device in the background where that is needed, never consumes a capture, and may
+        be asked as often as one likes: cameras make a new one only a few times a second.
+        """
 
     def close(self) -> None:
         """Let the device go; calling it again does nothing."""

@@ -1,0 +1,59 @@
+"""A camera in memory: numbered pictures on demand, and every fault a cable can have.
+
+camera = FakeCamera()
+camera.unplug("cable out")     # captures raise CameraError until ``plug``
+camera.capture(time.monotonic(), 1.0)
+camera.taken == 1
+"""
+
+import threading
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.camera.port import CameraInfo
+from packshot.camera.stills import encode_jpeg, shrink
+from packshot.domain import Frame, Shutter, ShutterProof
+from packshot.errors import CameraError
+from tests.fakes.mjpeg import stamped
+
+
+class FakeCamera:
+    """Implements ``packshot.camera.port.Camera``; with ``picture`` (encoded JPEG) every frame is that picture."""
+
+    def __init__(self, picture: bytes | None = None) -> None:
+        self.info = CameraInfo("fake", "memory", 320, 160)
+        self.problem = ""
+        self.taken = 0
+        self.closed = 0
+        self.gate = threading.Event()
+        self.gate.set()
+        self._picture = picture
+
+    def unplug(self, problem: str = "camera fake is unplugged; plug it in") -> None:
+        """Fail from now on."""
+        self.problem = problem
+
+    def plug(self) -> None:
+        """Work again."""
+        self.problem = ""
+
+    def capture(self, triggered_at: float, timeout_s: float) -> Frame:
+        """The next numbered picture; hangs while ``gate`` is cleared, up to the deadline."""
+        if not self.gate.wait(timeout_s):
+            raise CameraError(f"camera fake gave no frame within {timeout_s:.1f} s")
+        if self.problem:
+            raise CameraError(self.problem)
+        self.taken += 1
+        data = self._picture or encode_jpeg(stamped(self.taken))
+        shutter = Shutter(ShutterProof.PROVEN, time.monotonic() - triggered_at)
+        return Frame(data=data, media_type="image/jpeg", shutter=shutter, source="memory")
+
+    def preview(self) -> NDArray[np.uint8] | None:
+        """What the next capture would show."""
+        return None if self.problem else shrink(stamped(self.taken + 1)[..., ::-1])
+
+    def close(self) -> None:
+        """Count the calls."""
+        self.closed += 1
