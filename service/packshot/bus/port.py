@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Protocol
 
 
@@ -21,17 +22,38 @@ class Incoming:
 Handler = Callable[[Incoming], None]
 
 
+class Outcome(Enum):
+    """What became of a message on its way out."""
+
+    PENDING = "pending"
+    TAKEN = "taken"  # the broker has it (PUBACK); that is no delivery
+    REFUSED = "refused"  # the broker answered with an error (quota, not authorised)
+    LOST = "lost"  # the connection ended first; the broker may have it or not
+
+
 class Publication(Protocol):
-    """A message on its way out."""
+    """A message on its way out. It is never sent again by the bus: whoever sent it decides."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of it so far."""
+
+    @property
+    def reason(self) -> str:
+        """One line about REFUSED or LOST, else empty."""
 
     def wait(self, timeout_s: float) -> bool:
-        """True once the broker has it (PUBACK for QoS 1), False when the time is up or the connection went away."""
+        """True once the broker has it (PUBACK for QoS 1), False when the time is up, it was refused or is lost."""
+
+
+OnSettled = Callable[[Publication], None]
 
 
 class Bus(Protocol):
     """A connection that comes and goes. No call blocks on the network; handlers run in the bus's own thread.
 
-    Subscriptions are re-made, and ``on_connected`` called, on every connect, session present or not.
+    Subscriptions are re-made, and ``on_connected`` called, on every connect, session present or not. Handlers must
+    be quick: while one runs, nothing else is received. A handler acknowledges its message, now or later.
     """
 
     @property
@@ -47,7 +69,11 @@ class Bus(Protocol):
         """Largest payload that both the configuration and the broker's CONNACK allow."""
 
     def subscribe(self, topic_filter: str, handler: Handler, qos: int = 1) -> None:
-        """Route messages that match the filter to the handler, now and after every reconnect."""
+        """Route messages that match the filter to the handler, now and after every reconnect.
+
+        ``$share/<group>/<filter>`` shares the messages with other clients; where the broker refuses shared
+        subscriptions the plain filter is used.
+        """
 
     def unsubscribe(self, topic_filter: str) -> None:
         """End a subscription."""
@@ -60,10 +86,12 @@ class Bus(Protocol):
         retain: bool = False,
         expiry_s: int | None = None,
         correlation: bytes = b"",
+        on_settled: OnSettled | None = None,
     ) -> Publication:
         """Send; raises BrokerError when not connected or the payload is over ``max_message_bytes``.
 
-        Nothing is queued for later: the spool is the queue.
+        Nothing is queued for later: the spool is the queue. ``on_settled`` is called once, from the bus's thread or
+        from this call, when the outcome is no longer PENDING.
         """
 
     def start(self, on_connected: Callable[[], None]) -> None:

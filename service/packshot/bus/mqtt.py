@@ -1,0 +1,322 @@
+"""The bus on MQTT: keeps one connection up, routes messages, knows what to say when there is none."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from paho.mqtt.client import topic_matches_sub
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from packshot.bus import problems
+from packshot.bus.link import HEADER_BYTES, Ending, Link, LinkHooks, Sent
+from packshot.bus.port import Handler, Incoming, OnSettled, Publication
+from packshot.bus.settings import MqttSettings, tls_context
+from packshot.errors import BrokerError, ConfigError, PackshotError, StopDaemon
+from packshot.platform.backoff import Backoff
+
+log = logging.getLogger(__name__)
+
+MAX_TOPIC_BYTES = 192  # the longest topic we use: a part of a cutout, with room for a long root
+GOODBYE_S = 2.0
+SUSPICIOUS_ENDS = 3
+SILENT_BEFORE_FALLBACK = 2
+SHARED = "$share/"
+
+
+@dataclass(frozen=True)
+class _Route:
+    handler: Handler
+    qos: int
+
+
+class MqttBus:
+    """See ``bus.port.Bus``. Publishes birth and last will on ``will_topic`` by itself.
+
+    ``on_fatal`` is told when a handler raises StopDaemon (the spool is broken); the connection stays up meanwhile.
+    Raises ConfigError if TLS files cannot be used.
+    """
+
+    def __init__(self, settings: MqttSettings, on_fatal: Callable[[StopDaemon], None] | None = None) -> None:
+        tls_context(settings)  # a wrong path is a mistake to report now, not a reason to retry
+        self._settings = settings
+        self._on_fatal = on_fatal
+        self._on_connected: Callable[[], None] = lambda: None
+        self._routes: dict[str, _Route] = {}
+        self._link: Link | None = None
+        self._problem = "not connected yet"
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._version = _VersionChoice(settings)
+        self._patience = _Patience(settings)
+
+    @property
+    def connected(self) -> bool:
+        """See ``bus.port.Bus``."""
+        link = self._link
+        return link is not None and link.up
+
+    @property
+    def problem(self) -> str:
+        """See ``bus.port.Bus``."""
+        return "" if self.connected else self._problem
+
+    @property
+    def protocol(self) -> str:
+        """What is spoken now, or would be tried next: "5" or "3.1.1"."""
+        link = self._link
+        return "5" if (link.v5 if link is not None else self._version.v5) else "3.1.1"
+
+    @property
+    def max_message_bytes(self) -> int:
+        """See ``bus.port.Bus``."""
+        link = self._link
+        if link is None or link.packet_limit is None:
+            return self._settings.max_message_bytes
+        return max(1, min(self._settings.max_message_bytes, link.packet_limit - HEADER_BYTES - MAX_TOPIC_BYTES))
+
+    def subscribe(self, topic_filter: str, handler: Handler, qos: int = 1) -> None:
+        """See ``bus.port.Bus``."""
+        self._routes = {**self._routes, topic_filter: _Route(handler, qos)}
+        link = self._link
+        if link is not None and link.up:
+            link.subscribe(topic_filter, qos)
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """See ``bus.port.Bus``."""
+        self._routes = {key: route for key, route in self._routes.items() if key != topic_filter}
+        link = self._link
+        if link is not None and link.up:
+            link.unsubscribe(topic_filter)
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int = 1,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        correlation: bytes = b"",
+        on_settled: OnSettled | None = None,
+    ) -> Publication:
+        """See ``bus.port.Bus``."""
+        link = self._link
+        if link is None or not link.up:
+            raise BrokerError(self.problem or "not connected to the broker")
+        self._check_size(link, topic, payload, correlation)
+        properties = _publish_properties(expiry_s, correlation) if link.v5 else None
+        sent = Sent(on_settled)
+        link.publish(topic, payload, qos, retain, properties, sent)
+        return sent
+
+    def start(self, on_connected: Callable[[], None]) -> None:
+        """See ``bus.port.Bus``."""
+        self._on_connected = on_connected
+        self._thread = threading.Thread(target=self._run, name=f"mqtt-{self._settings.client_id}", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """See ``bus.port.Bus``."""
+        if self._closing.is_set():
+            return
+        link = self._link
+        if link is not None and link.up:
+            self._say_goodbye(link)
+        self._closing.set()
+        if link is not None and link.up:
+            link.disconnect()
+        if self._thread is not None:
+            self._thread.join(self._settings.connect_timeout_s + GOODBYE_S)
+
+    def _say_goodbye(self, link: Link) -> None:
+        if self._settings.will_topic and link.up:
+            try:
+                self.publish(self._settings.will_topic, self._settings.will_payload, retain=True).wait(GOODBYE_S)
+            except BrokerError as error:
+                log.info("left without a word: %s", error)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            link = Link(self._settings, self._version.v5, LinkHooks(self._on_up, self._dispatch, self._on_subscribed))
+            self._link = link
+            started = time.monotonic()
+            ending = self._serve(link)
+            if not self._closing.is_set():
+                self._pause(link, ending, time.monotonic() - started)
+
+    def _serve(self, link: Link) -> Ending | None:
+        """Run one connection; the ending, or None if it could not be opened."""
+        try:
+            return link.run(self._closing.is_set)
+        except (OSError, ConfigError) as error:
+            self._problem = problems.unreachable(self._settings, error)
+        except Exception as error:
+            log.exception("the MQTT client failed")
+            self._problem = f"the MQTT client failed: {error}"
+        return None
+
+    def _pause(self, link: Link, ending: Ending | None, lasted_s: float) -> None:
+        if ending is not None:
+            self._patience.note(link, ending, lasted_s)
+            self._problem = self._describe(link, ending)
+        if self._version.note(link, ending):
+            return
+        pause_s = self._patience.next_s()
+        log.warning("%s; next attempt in %.1f s", self._problem, pause_s)
+        self._closing.wait(pause_s)
+
+    def _describe(self, link: Link, ending: Ending) -> str:
+        if link.accepted:
+            return problems.ended(self._settings, ending.code, ending.text, self._patience.thrown_out)
+        return problems.refused(self._settings, ending.code, ending.text)
+
+    def _on_up(self) -> None:
+        log.info("connected to %s:%d, MQTT %s", self._settings.host, self._settings.port, self.protocol)
+        try:
+            if self._settings.will_topic:
+                self.publish(self._settings.will_topic, self._settings.birth_payload, retain=True)
+            for topic_filter, route in self._routes.items():
+                self._subscribe_now(topic_filter, route)
+            self._on_connected()
+        except BrokerError as error:
+            log.info("the connection ended while it was being set up: %s", error)
+
+    def _subscribe_now(self, topic_filter: str, route: _Route) -> None:
+        if self._link is not None:
+            self._link.subscribe(topic_filter, route.qos)
+
+    def _on_subscribed(self, topic_filter: str, reason: ReasonCode) -> None:
+        route = self._routes.get(topic_filter)
+        if not reason.is_failure or route is None:
+            return
+        if topic_filter.startswith(SHARED):
+            log.warning("the broker has no shared subscriptions (%s); taking all of %s", reason, _plain(topic_filter))
+            self._subscribe_now(_plain(topic_filter), route)
+        else:
+            log.error("the broker refuses us the topic %s (%s); check its access list", topic_filter, reason)
+
+    def _dispatch(self, incoming: Incoming) -> None:
+        handlers = [
+            route.handler
+            for topic_filter, route in self._routes.items()
+            if topic_matches_sub(_plain(topic_filter), incoming.topic)
+        ]
+        if not handlers:
+            # Left over in the session from a subscription that is gone; it must not fill the broker's window.
+            incoming.acknowledge()
+        for handler in handlers:
+            self._handle(handler, incoming)
+
+    def _handle(self, handler: Handler, incoming: Incoming) -> None:
+        try:
+            handler(incoming)
+        except StopDaemon as error:
+            log.exception("a message cannot be handled: the service has to stop")
+            if self._on_fatal is not None:
+                self._on_fatal(error)
+        except PackshotError as error:
+            log.warning("a message on %s was dropped: %s", incoming.topic[:200], error)
+            incoming.acknowledge()
+        except Exception:
+            log.exception("a message on %s broke its handler", incoming.topic[:200])
+            incoming.acknowledge()
+
+    def _check_size(self, link: Link, topic: str, payload: bytes, correlation: bytes) -> None:
+        limit = self._settings.max_message_bytes
+        packet = len(topic.encode()) + len(payload) + len(correlation) + HEADER_BYTES
+        if len(payload) > limit or (link.packet_limit is not None and packet > link.packet_limit):
+            allowed = min(limit, link.packet_limit or limit)
+            raise BrokerError(
+                f"a message of {len(payload)} bytes on {topic[:200]} is over the limit of {allowed} bytes"
+            )
+
+
+class _Patience:
+    """How long to wait before the next attempt. A connection only counts as good once it has lasted a while.
+
+    Two clients with one id throw each other out. Version 5 brokers should say so; mosquitto 2.0 keeps silent, so a
+    session that is resumed and ends soon, idle and without a reason, several times in a row counts as thrown out too.
+    Whoever is thrown out waits so long that people can read the log.
+    """
+
+    def __init__(self, settings: MqttSettings) -> None:
+        self._stable_after_s = settings.stable_after_s
+        self._backoff = Backoff(settings.backoff_first_s, settings.backoff_cap_s)
+        self._takeover = Backoff(settings.takeover_backoff_s, 10 * settings.takeover_backoff_s)
+        self._taken_over = False
+        self._suspicious = 0
+
+    @property
+    def thrown_out(self) -> bool:
+        """Whether another client seems to use our id."""
+        return self._taken_over or self._suspicious >= SUSPICIOUS_ENDS
+
+    def note(self, link: Link, ending: Ending, lasted_s: float) -> None:
+        """Remember how the last connection went."""
+        self._taken_over = ending.code == problems.TAKEN_OVER
+        if not link.accepted:
+            return
+        unexplained = ending.code == problems.UNSPECIFIED and ending.idle and link.session_present
+        if lasted_s < self._stable_after_s:
+            self._suspicious = self._suspicious + 1 if unexplained else 0
+            return
+        self._backoff.reset()
+        self._suspicious = 0
+        if not self._taken_over:
+            self._takeover.reset()
+
+    def next_s(self) -> float:
+        """Seconds to wait."""
+        if self.thrown_out:
+            self._suspicious = 0
+            return self._takeover.next_s()
+        return self._backoff.next_s()
+
+
+class _VersionChoice:
+    """MQTT 5 where the broker speaks it, else 3.1.1.
+
+    A broker that says "unsupported version" is believed for good. One that hangs up before it answers may just be
+    going down, so after two of those 3.1.1 is tried, and the next connection begins with 5 again.
+    """
+
+    def __init__(self, settings: MqttSettings) -> None:
+        self._auto = settings.protocol == "auto"
+        self._silent = 0
+        self.v5 = settings.protocol != "3.1.1"
+
+    def note(self, link: Link, ending: Ending | None) -> bool:
+        """Learn from how an attempt ended; True if the other version should be tried at once."""
+        if not self._auto or ending is None:
+            return False
+        if link.accepted:
+            self.v5 = self.v5 or self._silent > 0
+            self._silent = 0
+            return False
+        if link.v5 and ending.code == problems.UNSUPPORTED_PROTOCOL:
+            self.v5 = False
+            return True
+        if link.refused_by_name:
+            return False
+        self._silent += 1
+        self.v5 = self._silent % (SILENT_BEFORE_FALLBACK + 1) != SILENT_BEFORE_FALLBACK
+        return False
+
+
+def _plain(topic_filter: str) -> str:
+    """The filter without its ``$share/<group>/``."""
+    return topic_filter.split("/", 2)[2] if topic_filter.startswith(SHARED) else topic_filter
+
+
+def _publish_properties(expiry_s: int | None, correlation: bytes) -> Properties | None:
+    if expiry_s is None and not correlation:
+        return None
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    if expiry_s is not None:
+        properties.MessageExpiryInterval = expiry_s
+    if correlation:
+        properties.CorrelationData = correlation
+    return properties

@@ -1,0 +1,319 @@
+"""The MQTT bus against a real mosquitto."""
+
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from packshot.bus.mqtt import MqttBus
+from packshot.bus.port import Incoming, Outcome
+from packshot.bus.settings import MqttSettings
+from packshot.errors import BrokerError, ConfigError
+from tests.support.mosquitto import Broker, free_port
+
+WAIT_S = 10.0
+
+
+def eventually(condition: Callable[[], object], timeout_s: float = WAIT_S) -> None:
+    """Wait until the condition holds; fail if it never does."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never came true"
+        time.sleep(0.01)
+
+
+class Client:
+    """A bus with an inbox, closed at the end of the test."""
+
+    def __init__(self, settings: MqttSettings) -> None:
+        self.bus = MqttBus(settings)
+        self.inbox: queue.Queue[Incoming] = queue.Queue()
+        self.connects = 0
+
+    def start(self, wait: bool = True) -> "Client":
+        self.bus.start(self._count)
+        if wait:
+            eventually(lambda: self.bus.connected)
+        return self
+
+    def listen(self, topic_filter: str, acknowledge: bool = True) -> None:
+        def handle(incoming: Incoming) -> None:
+            if acknowledge:
+                incoming.acknowledge()
+            self.inbox.put(incoming)
+
+        self.bus.subscribe(topic_filter, handle)
+
+    def next(self, timeout_s: float = WAIT_S) -> Incoming:
+        return self.inbox.get(timeout=timeout_s)
+
+    def _count(self) -> None:
+        self.connects += 1
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with Broker(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def client(broker: Broker) -> Iterator[Callable[..., Client]]:
+    made: list[Client] = []
+
+    def make(client_id: str, on: Broker | None = None, **changes: object) -> Client:
+        made.append(Client((on or broker).settings(client_id, **changes)))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.bus.close()
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_message_travels_from_one_client_to_another(client: Callable[..., Client], protocol: str) -> None:
+    receiver = client("receiver", protocol=protocol)
+    receiver.listen("shop/+/news")
+    receiver.start()
+    sender = client("sender", protocol=protocol).start()
+    publication = sender.bus.publish("shop/1/news", b"hello")
+    assert publication.wait(WAIT_S)
+    assert publication.outcome is Outcome.TAKEN
+    received = receiver.next()
+    assert (received.topic, received.payload, received.qos) == ("shop/1/news", b"hello", 1)
+
+
+def test_correlation_data_travels_on_version_5(client: Callable[..., Client]) -> None:
+    receiver = client("receiver")
+    receiver.listen("answers")
+    receiver.start()
+    client("sender").start().bus.publish("answers", b"{}", correlation=b"\x01\x02")
+    assert receiver.next().correlation == b"\x01\x02"
+
+
+def test_status_is_online_while_connected_and_offline_after_a_clean_close(client: Callable[..., Client]) -> None:
+    watcher = client("watcher")
+    watcher.listen("box/status")
+    watcher.start()
+    box = client("box", will_topic="box/status").start()
+    assert watcher.next().payload == b"online"
+    box.bus.close()
+    assert watcher.next().payload == b"offline"
+
+
+def test_the_last_will_says_offline_when_the_box_vanishes(client: Callable[..., Client]) -> None:
+    watcher = client("watcher")
+    watcher.listen("box/status")
+    watcher.start()
+    # Keep-alive passes through a proxy that stops; the broker then ends the session and publishes the will.
+    box = client("box", will_topic="box/status").start()
+    assert watcher.next().payload == b"online"
+    link_socket = box.bus._link._client.socket()  # type: ignore[union-attr]
+    assert link_socket is not None
+    link_socket.shutdown(socket.SHUT_RDWR)
+    assert watcher.next().payload == b"offline"
+    assert watcher.next().payload == b"online", "it comes back by itself"
+
+
+def test_subscriptions_and_the_hook_are_repeated_when_the_broker_comes_back_empty(
+    broker: Broker, client: Callable[..., Client]
+) -> None:
+    receiver = client("receiver")
+    receiver.listen("news")
+    receiver.start()
+    broker.restart()
+    eventually(lambda: receiver.connects == 2)
+    sender = client("sender").start()
+    sender.bus.publish("news", b"again")
+    assert receiver.next().payload == b"again"
+
+
+def test_a_message_waits_in_the_session_while_its_receiver_is_away(client: Callable[..., Client]) -> None:
+    receiver = client("receiver")
+    receiver.listen("news")
+    receiver.start()
+    sender = client("sender").start()
+    receiver.bus.close()
+    assert sender.bus.publish("news", b"while you were out").wait(WAIT_S)
+    again = client("receiver")
+    again.listen("news")
+    again.start()
+    assert again.next().payload == b"while you were out"
+
+
+def test_an_unacknowledged_message_comes_again_after_a_reconnect(client: Callable[..., Client]) -> None:
+    receiver = client("receiver")
+    receiver.listen("news", acknowledge=False)
+    receiver.start()
+    client("sender").start().bus.publish("news", b"keep me")
+    assert receiver.next().payload == b"keep me"
+    receiver.bus.close()
+    again = client("receiver")
+    again.listen("news")
+    again.start()
+    assert again.next().payload == b"keep me"
+
+
+def test_publishing_without_a_broker_fails_at_once_and_is_not_queued(client: Callable[..., Client]) -> None:
+    lonely = Client(MqttSettings("127.0.0.1", "lonely", port=free_port(), backoff_first_s=0.05, backoff_cap_s=0.2))
+    lonely.start(wait=False)
+    eventually(lambda: "nothing listens" in lonely.bus.problem)
+    with pytest.raises(BrokerError, match="nothing listens"):
+        lonely.bus.publish("news", b"x")
+    lonely.bus.close()
+
+
+def test_a_broker_that_appears_later_is_found(tmp_path: Path, client: Callable[..., Client]) -> None:
+    late = Broker(tmp_path / "late")
+    waiting = client("waiting", on=late).start(wait=False)
+    eventually(lambda: "nothing listens" in waiting.bus.problem)
+    with late:
+        eventually(lambda: waiting.bus.connected)
+        assert waiting.bus.problem == ""
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_refused_password_is_no_connect_and_is_tried_again(
+    tmp_path: Path, client: Callable[..., Client], protocol: str
+) -> None:
+    with Broker(tmp_path / "locked", users={"box": "right"}) as locked:
+        intruder = client("box", on=locked, username="box", password="wrong", protocol=protocol).start(wait=False)
+        eventually(lambda: "refused user box" in intruder.bus.problem)
+        assert not intruder.bus.connected
+        assert intruder.connects == 0
+        attempts = locked.log.count("not authorised")
+        eventually(lambda: locked.log.count("not authorised") > attempts)
+        assert "\n" not in intruder.bus.problem
+
+
+def test_the_password_is_never_shown() -> None:
+    settings = MqttSettings("localhost", "box", username="box", password="s3cret")
+    assert "s3cret" not in repr(settings)
+
+
+def test_a_missing_certificate_file_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="ca_file"):
+        MqttBus(MqttSettings("localhost", "box", tls=True, ca_file=tmp_path / "absent.pem"))
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_two_clients_with_one_id_do_not_throw_each_other_out_for_ever(
+    broker: Broker, client: Callable[..., Client], protocol: str
+) -> None:
+    changes = {"takeover_backoff_s": 60, "stable_after_s": 5, "protocol": protocol}
+    twins = [client("twin", **changes).start(), client("twin", **changes).start(wait=False)]
+    eventually(lambda: any("our id twin" in twin.bus.problem for twin in twins))
+    eventually(lambda: any(twin.bus.connected for twin in twins))
+    connects = sum(twin.connects for twin in twins)
+    time.sleep(1.0)
+    assert sum(twin.connects for twin in twins) == connects, "one of them waits for a long time"
+
+
+def test_the_broker_s_packet_limit_is_known_and_kept(tmp_path: Path, client: Callable[..., Client]) -> None:
+    with Broker(tmp_path / "small", global_options=("max_packet_size 4096",)) as small:
+        box = client("box", on=small).start()
+        assert box.bus.max_message_bytes < 4096
+        with pytest.raises(BrokerError, match="over the limit"):
+            box.bus.publish("news", b"x" * 5000)
+        assert box.bus.publish("news", b"x" * box.bus.max_message_bytes).wait(WAIT_S)
+        assert box.bus.connected
+
+
+def test_a_message_over_the_configured_limit_is_refused(client: Callable[..., Client]) -> None:
+    box = client("box", max_message_bytes=1000).start()
+    with pytest.raises(BrokerError, match="over the limit of 1000"):
+        box.bus.publish("news", b"x" * 1001)
+
+
+def test_a_message_that_ends_the_connection_is_lost_and_never_repeated_by_the_bus(
+    tmp_path: Path, client: Callable[..., Client]
+) -> None:
+    # message_size_limit is not announced in CONNACK; a version 5 broker disconnects over it.
+    with Broker(tmp_path / "strict", global_options=("message_size_limit 1000",)) as strict:
+        box = client("box", on=strict).start()
+        publication = box.bus.publish("news", b"x" * 2000)
+        assert not publication.wait(WAIT_S)
+        assert publication.outcome is Outcome.LOST
+        eventually(lambda: box.connects == 2)
+        time.sleep(0.5)
+        assert box.bus.connected
+        assert box.connects == 2
+
+
+def test_publications_in_flight_are_lost_when_the_broker_is_killed(
+    broker: Broker, client: Callable[..., Client]
+) -> None:
+    box = client("box").start()
+    broker.kill()
+    settled = threading.Event()
+    try:
+        publication = box.bus.publish("news", b"x", on_settled=lambda _: settled.set())
+    except BrokerError:
+        return
+    assert settled.wait(WAIT_S)
+    assert publication.outcome is Outcome.LOST
+    assert not publication.wait(0)
+
+
+def test_a_handler_that_fails_does_not_end_the_connection(client: Callable[..., Client]) -> None:
+    receiver = client("receiver")
+
+    def explode(_: Incoming) -> None:
+        raise ZeroDivisionError
+
+    receiver.bus.subscribe("bad", explode)
+    receiver.listen("good")
+    receiver.start()
+    sender = client("sender").start()
+    sender.bus.publish("bad", b"")
+    sender.bus.publish("good", b"still here")
+    assert receiver.next().payload == b"still here"
+    assert receiver.connects == 1
+
+
+def test_shared_subscriptions_give_each_message_to_one_of_two(client: Callable[..., Client]) -> None:
+    workers = [client("worker-a"), client("worker-b")]
+    for worker in workers:
+        worker.listen("$share/team/jobs/+")
+        worker.start()
+    sender = client("sender").start()
+    for number in range(10):
+        assert sender.bus.publish(f"jobs/{number}", b"").wait(WAIT_S)
+    eventually(lambda: sum(worker.inbox.qsize() for worker in workers) == 10)
+    assert all(worker.inbox.qsize() for worker in workers)
+
+
+def test_no_message_comes_after_unsubscribe(client: Callable[..., Client]) -> None:
+    receiver = client("receiver")
+    receiver.listen("a")
+    receiver.listen("b")
+    receiver.start()
+    sender = client("sender").start()
+    receiver.bus.unsubscribe("a")
+    sender.bus.publish("a", b"1")
+    sender.bus.publish("b", b"2")
+    assert receiver.next().topic == "b"
+    assert receiver.inbox.empty()
+
+
+def test_many_publishers_at_once_all_get_their_own_answer(client: Callable[..., Client]) -> None:
+    receiver = client("receiver")
+    receiver.listen("load/#")
+    receiver.start()
+    sender = client("sender").start()
+
+    def publish(thread: int) -> None:
+        for number in range(100):
+            assert sender.bus.publish(f"load/{thread}/{number}", b"x" * 100).wait(WAIT_S)
+
+    threads = [threading.Thread(target=publish, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    topics = {receiver.next().topic for _ in range(400)}
+    assert len(topics) == 400
