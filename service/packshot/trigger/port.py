@@ -17,7 +17,10 @@ Fire = Callable[[TriggerAction, str], None]
 
 
 class Trigger(Protocol):
-    """Something a person or a clock sets off. Missing hardware is a state: ``problem`` names it, ``start`` does not raise."""
+    """Something a person or a clock sets off.
+
+    Missing hardware is a state: ``problem`` names it, ``start`` does not raise.
+    """
 
     @property
     def problem(self) -> str:

@@ -1,0 +1,1 @@
+"""Lamps: light for the exposure and signs for people. One port, one file per kind."""
