@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
-from packshot.domain import Artefact, Capture, CaptureRequest, Frame, Stage, Verdict
+from packshot.domain import ENDED, Capture, CaptureRequest, Frame, Stage, Verdict
 from packshot.messages import Receipt
 
 
@@ -46,8 +46,7 @@ class SpoolDepth:
     @property
     def waiting(self) -> int:
         """Captures accepted and not yet ended (held ones included)."""
-        ended = {Stage.RECEIPTED, Stage.EMPTY, Stage.REFUSED, Stage.FAILED, Stage.CANCELLED}
-        return sum(count for stage, count in self.per_stage.items() if stage not in ended)
+        return sum(count for stage, count in self.per_stage.items() if stage not in ENDED)
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,8 @@ class Spool(Protocol):
     """Durable store of captures; thread-safe, and safe for a daemon and command-line tools at once.
 
     Every method that returns has made its effect durable (file fsync, rename, folder fsync, then the row with
-    synchronous=FULL). SpoolError means the spool must be reopened (EIO) or mended (corrupt index).
+    synchronous=FULL). SpoolError means the spool must be reopened (EIO) or mended (corrupt index); after one, every
+    call raises it. A capture id that is not in the spool raises BadMessage, except where None is promised.
     """
 
     def accept(self, request: CaptureRequest, frames: Sequence[Frame]) -> Capture:
@@ -78,16 +78,28 @@ class Spool(Protocol):
     def find_request(self, request_id: str) -> Capture | None:
         """The capture of a request id seen within the last 24 hours, or None."""
 
+    def frames(self, capture_id: str) -> tuple[Frame, ...]:
+        """The originals as the camera gave them (without ``pixels``); raises as ``read`` does."""
+
     def store_cut(self, capture_id: str, record: CutRecord) -> Capture:
-        """Store artefacts and verdict in one step: ACCEPTED (or HELD, on a repeat) -> CUT, HELD or EMPTY by decision."""
+        """Store artefacts and verdict in one step: ACCEPTED (or HELD, on a repeat) -> CUT, HELD or EMPTY by decision.
+
+        In any other stage (cancelled meanwhile) nothing is stored and the capture is returned as it is. Raises
+        SpoolFull, leaving it as it was, and BadMessage for artefacts that cannot be named, told apart or delivered.
+        """
 
     def advance(self, capture_id: str, stage: Stage, reason: str = "", only_from: Collection[Stage] = ()) -> Capture:
-        """Set the stage; if ``only_from`` is given and the capture is in none of them, it is returned unchanged."""
+        """Set the stage; if ``only_from`` is given and the capture is in none of them, it is returned unchanged.
+
+        A receipted capture never moves. Raises BadMessage when a capture to be cut or delivered has no files for it any
+        more, ValueError for CAPTURED and RECEIPTED (``record_receipt`` alone does that).
+        """
 
     def record_receipt(self, capture_id: str, receipt: Receipt) -> Capture:
         """Store the uploader's receipt: RECEIPTED, or REFUSED if the receipt refuses. Repeating it changes nothing.
 
-        Raises BadMessage when its sha256s are not those of the capture's deliverables.
+        Raises BadMessage when its sha256s are not those of the capture's deliverables. A refusal counts while the
+        capture is in delivery; a receipt for the right bytes counts in any stage, because the picture is in the shop.
         """
 
     def get(self, capture_id: str) -> Capture | None:
@@ -100,7 +112,7 @@ class Spool(Protocol):
         """An artefact's bytes; raises IntegrityError if they are gone or do not have the recorded sha256."""
 
     def path(self, capture_id: str, name: str) -> Path:
-        """Where an artefact lies, for reading only."""
+        """Where an artefact lies, for reading only; raises IntegrityError if retention has deleted it."""
 
     def receipt(self, capture_id: str) -> Receipt | None:
         """The receipt, if there is one."""
@@ -109,10 +121,10 @@ class Spool(Protocol):
         """How full the spool is."""
 
     def collect(self) -> int:
-        """Delete what retention allows (receipted and past its keep time); returns the number of bytes freed."""
+        """Delete what retention allows (receipted or dismissed, and past its time); returns the bytes freed."""
 
     def purge(self, capture_id: str) -> None:
-        """Delete an ended or held capture with its files for good; raises SpoolError-free BadMessage if undelivered."""
+        """Delete an ended or held capture with its files for good; raises BadMessage if it is on its way."""
 
     def check(self, fix: bool = False) -> list[Finding]:
         """Compare files, sidecars and index both ways; ``fix`` rebuilds the index from the files."""

@@ -1,0 +1,81 @@
+"""Opening the spool after whatever happened: finish what was begun, rebuild what was lost."""
+
+import sqlite3
+from pathlib import Path
+
+from packshot.domain import Stage
+from packshot.errors import SpoolError
+from packshot.spool.check import check_capture
+from packshot.spool.index import Index, Kept
+from packshot.spool.port import Finding
+from packshot.spool.store import Store
+from packshot.spool.trouble import is_corruption
+
+INDEX_NAME = "index.sqlite"
+LOG_SUFFIXES = ("", "-wal", "-shm")
+UNFINISHED_STEPS = (Stage.ACCEPTED, Stage.HELD)
+"""Stages in which a power cut can have left files of a cutout that no row names."""
+
+
+def open_index(root: Path) -> tuple[Index, list[Finding]]:
+    """The index, a new one if it is lost or damaged; damaged files are moved aside, never deleted."""
+    path = root / INDEX_NAME
+    try:
+        index = Index(path, create=True)
+        damage = index.damage()
+    except sqlite3.DatabaseError as error:
+        if not is_corruption(error):
+            raise
+        damage = [str(error)]
+        index = None
+    if index and not damage:
+        return index, []
+    if index:
+        index.close()
+    aside = _move_aside(path)
+    finding = Finding(INDEX_NAME, f"was damaged ({damage[0][:200]}); kept as {aside.name} and rebuilt", mended=True)
+    return Index(path, create=True), [finding]
+
+
+def recover(store: Store) -> list[Finding]:
+    """Bring files and index into step without reading every photo; only the owner of the spool may."""
+    findings = [Finding(f"captures/{path.name}", "was never finished", True) for path in store.files.sweep_staging()]
+    store.revisions.load(store.index)
+    findings += _drop_unreadable_rows(store)
+    known = store.index.kept_by_id()
+    folders = set(store.files.capture_ids())
+    for capture_id in sorted(folders | known.keys()):
+        whole = capture_id in folders and known.get(capture_id) is Kept.FILES
+        nothing_left = capture_id not in folders and known.get(capture_id) is not Kept.FILES
+        if not whole and not nothing_left:
+            findings += check_capture(store, capture_id, fix=True, deep=False)
+    for entry in store.index.entries(UNFINISHED_STEPS, (Kept.FILES,), limit=len(known)):
+        findings += check_capture(store, entry.record.capture_id, fix=True, deep=False)
+    store.index.flush()
+    return findings
+
+
+def _drop_unreadable_rows(store: Store) -> list[Finding]:
+    """A row whose record cannot be read is worth less than the sidecar, which then speaks for the capture."""
+    findings = []
+    for capture_id, problem in store.index.unreadable().items():
+        store.index.delete(capture_id)
+        findings.append(Finding(INDEX_NAME, f"row {capture_id}: {problem}", mended=True))
+    return findings
+
+
+def _move_aside(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.corrupt-{number}")).exists():
+        number += 1
+    for suffix in LOG_SUFFIXES:
+        file = path.with_name(path.name + suffix)
+        if file.exists():
+            file.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def refuse_missing(root: Path) -> None:
+    """Raise SpoolError unless there is a spool to look at."""
+    if not (root / INDEX_NAME).exists():
+        raise SpoolError(f"there is no spool in {root}; start the daemon once, or name the folder it uses")
