@@ -15,8 +15,8 @@ from packshot.spool.port import Spool
 
 log = logging.getLogger(__name__)
 
-CheckRequest = Callable[[CaptureRequest], None]
-"""Raises BadMessage when profile, preset or SKU are not known here."""
+CompleteRequest = Callable[[CaptureRequest], CaptureRequest]
+"""Fills in what a request leaves open; raises BadMessage when profile, preset or SKU are not known here."""
 
 PlainAction = Callable[[], Mapping[str, Any]]
 """What a plain verb does; returns the response's data, raises PackshotError."""
@@ -39,7 +39,7 @@ class Commands:
         root: str,
         desk: CaptureDesk,
         spool: Spool,
-        check: CheckRequest,
+        complete: CompleteRequest,
         announce: Callable[[str, Stage, str, str], None],
         wake: Callable[[], None],
         plain: Mapping[str, PlainAction],
@@ -49,7 +49,7 @@ class Commands:
         self._root = root
         self._desk = desk
         self._spool = spool
-        self._check = check
+        self._complete = complete
         self._announce = announce
         self._wake = wake
         self._plain = plain
@@ -90,8 +90,7 @@ class Commands:
                 raise BadMessage(f"no command {verb[:40]!r}; this device knows {known}")
 
     def _on_capture(self, reply: Reply) -> None:
-        request = capture_request(reply.incoming.payload, source="mqtt")
-        self._check(request)
+        request = self._complete(capture_request(reply.incoming.payload, source="mqtt"))
         self._desk.submit(request, lambda outcome: self._answer_outcome(reply, outcome))
 
     def _plain_id(self, reply: Reply) -> str:
@@ -113,13 +112,19 @@ class Commands:
     def _answer(self, reply: Reply, request_id: str, data: Mapping[str, Any] | None = None, error: str = "") -> None:
         response = Response(request_id, "error" if error else "ok", dict(data or {}), error)
         payload = encode(response)
-        topics = {f"{self._root}/response/{reply.verb}", reply.incoming.response_topic} - {""}
+        topics = {f"{self._root}/response/{reply.verb}", _harmless(reply.incoming.response_topic)} - {""}
         for topic in sorted(topics):
             try:
                 self._bus.publish(topic, payload, correlation=reply.incoming.correlation)
             except BrokerError as problem:
                 event(log, "response not sent", logging.WARNING, request=request_id, error=problem)
         reply.incoming.acknowledge()
+
+
+def _harmless(response_topic: str) -> str:
+    """A v5 response topic we are willing to write to: no wildcard, no command to this or another device."""
+    unfit = any(char in response_topic for char in "+#\0") or "/cmd/" in response_topic or len(response_topic) > 150
+    return "" if unfit or response_topic.startswith("$") else response_topic
 
 
 def outcome_data(outcome: Outcome) -> dict[str, Any]:

@@ -191,6 +191,18 @@ def differences(config: Config) -> dict[str, tuple[Any, Any]]:
     return {key: (defaults.get(key), ours.get(key)) for key in keys if ours.get(key) != defaults.get(key)}
 
 
+def with_values(config: Config, **sections: Mapping[str, Any]) -> Config:
+    """The configuration with some keys set from the command line; values that are None change nothing.
+
+    Raises ConfigError for a value out of range.
+    """
+    table = msgspec.to_builtins(config)
+    for section, values in sections.items():
+        table[section].update({key: value for key, value in values.items() if value is not None})
+    origins = {f"{section}.{key}": "the command line" for section, values in sections.items() for key in values}
+    return _validate(table, origins)
+
+
 def slug_of_host(hostname: str | None = None) -> str:
     """A device id made from the host name: lower-case letters, digits and dashes."""
     name = re.sub(r"[^a-z0-9]+", "-", (hostname or socket.gethostname()).lower()).strip("-")[:64].strip("-")

@@ -177,7 +177,7 @@ def _sku_problem(sku: str) -> str:
         return "is too long"
     if sku.startswith((".", "-", " ")) or sku.endswith((".", " ")):
         return "begins or ends with a dot, dash or space"
-    if any(char in SKU_FORBIDDEN or unicodedata.category(char)[0] in "CZ" and char != " " for char in sku):
+    if any(char in SKU_FORBIDDEN or (unicodedata.category(char)[0] in "CZ" and char != " ") for char in sku):
         return "holds a character that a file name cannot"
     return ""
 

@@ -1,6 +1,7 @@
 """What the box says of itself on ``status``, ``state`` and ``info``; what is wrong is listed, never hidden."""
 
 import logging
+import platform
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -8,8 +9,11 @@ from typing import Any
 
 import msgspec
 
+from packshot import __version__
+from packshot.accelerator.port import Accelerator
 from packshot.bus.port import Bus
 from packshot.errors import BrokerError, SpoolError
+from packshot.messages import CaptureCommand, CaptureVerb, PlainVerb
 from packshot.platform.board import Board
 from packshot.platform.logs import event
 from packshot.spool.port import Spool
@@ -113,3 +117,18 @@ class Health:
             self._bus.publish(f"{self._root}/{name}", payload, retain=True)
         except BrokerError as error:
             event(log, "health not published", logging.DEBUG, error=error)
+
+
+def device_info(accelerator: Accelerator, board: Board, capabilities: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload of ``info``: version, board, model, engine, capabilities and the commands' JSON schema."""
+    card = accelerator.card
+    return {
+        "v": 1,
+        "version": __version__,
+        "board": board.model(),
+        "python": platform.python_version(),
+        "model": {"name": card.name, "version": card.version, "sha256": card.sha256},
+        "engine": accelerator.engine,
+        "capabilities": dict(capabilities),
+        "commands": msgspec.json.schema_components([CaptureCommand, CaptureVerb, PlainVerb])[1],
+    }

@@ -11,7 +11,7 @@ from packshot.cutout import Composer, CutOptions, CutResult, Cutter
 from packshot.domain import Capture, Decision, Stage
 from packshot.errors import GiveUpCapture, RetryLater, StopDaemon
 from packshot.matting.refine import Profile
-from packshot.platform.logs import event
+from packshot.platform import logs
 from packshot.platform.pulse import Pulse
 from packshot.presets import Preset, pick_preset
 from packshot.spool.port import CutRecord, NewArtefact, Spool
@@ -95,7 +95,7 @@ class Workshop:
                     self._wake.wait(IDLE_S)
             except RetryLater as error:
                 self.engine_problem = str(error)
-                event(log, "cutout postponed", logging.WARNING, error=error)
+                logs.event(log, "cutout postponed", logging.WARNING, error=error)
                 self._wake.wait(RETRY_S)
             except StopDaemon as error:
                 self.fatal = error
@@ -144,23 +144,24 @@ class Workshop:
     def _give_up(self, capture: Capture, reason: str) -> None:
         failed = self._spool.advance(capture.capture_id, Stage.FAILED, reason)
         self._announce(failed.capture_id, failed.stage, failed.request.request_id, reason)
-        event(log, "capture failed", logging.ERROR, capture=failed.capture_id, sku=failed.request.sku, reason=reason)
+        logs.event(
+            log, "capture failed", logging.ERROR, capture=failed.capture_id, sku=failed.request.sku, reason=reason
+        )
 
 
 def _log_capture(capture: Capture) -> None:
     """The one line that the log keeps of every capture."""
-    event(
-        log,
-        f"capture {capture.stage.value}",
-        capture=capture.capture_id,
-        request=capture.request.request_id,
-        sku=capture.request.sku,
-        angle=capture.request.angle,
-        revision=capture.revision,
-        shutter=capture.shutter.proof.value,
-        lag_s=capture.shutter.lag_s,
-        engine=capture.engine,
-        fill=capture.fill,
-        reasons="; ".join(capture.verdict.reasons) if capture.verdict else "",
-        **{f"{stage}_ms": ms for stage, ms in capture.stage_ms.items()},
-    )
+    stages: dict[str, object] = {f"{stage}_ms": ms for stage, ms in capture.stage_ms.items()}
+    facts: dict[str, object] = {
+        "capture": capture.capture_id,
+        "request": capture.request.request_id,
+        "sku": capture.request.sku,
+        "angle": capture.request.angle,
+        "revision": capture.revision,
+        "shutter": capture.shutter.proof.value,
+        "lag_s": capture.shutter.lag_s,
+        "engine": capture.engine,
+        "fill": capture.fill,
+        "reasons": "; ".join(capture.verdict.reasons) if capture.verdict else "",
+    }
+    logs.event(log, f"capture {capture.stage.value}", logging.INFO, **facts, **stages)

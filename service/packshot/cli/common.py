@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,3 +33,35 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+class Progress:
+    """``[ 3/12] photo.jpg`` on a terminal's last line; silent where nobody watches."""
+
+    def __init__(self, total: int, quiet: bool = False) -> None:
+        self._total = total
+        self._count = 0
+        self._quiet = quiet or not sys.stderr.isatty()
+
+    def show(self, text: str) -> None:
+        """The next of ``total`` steps begins."""
+        self._count += 1
+        if not self._quiet:
+            width = len(str(self._total))
+            print(f"\r\x1b[K[{self._count:{width}}/{self._total}] {text[-100:]}", end="", file=sys.stderr, flush=True)
+
+    def done(self) -> None:
+        """Clear the line."""
+        if not self._quiet:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write the whole file or none: a temporary name in the same folder, then a rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

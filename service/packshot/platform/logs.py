@@ -20,7 +20,7 @@ def configure(level: str, form: Literal["auto", "text", "json"]) -> None:
     logger.propagate = False
 
 
-def event(logger: logging.Logger, text: str, level: int = logging.INFO, **fields: Any) -> None:
+def event(logger: logging.Logger, text: str, level: int = logging.INFO, /, **fields: object) -> None:
     """Log one structured event; fields that are empty are left out."""
     logger.log(level, text, extra={"fields": {key: value for key, value in fields.items() if value not in ("", None)}})
 

@@ -1,0 +1,17 @@
+"""``packshot demo``."""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Exits 0 only if every capture was receipted and lies in the storefront folder as the receipt says."""
+    parser.add_argument("-o", "--output", type=Path, default=Path("demo"), metavar="FOLDER", help="default ./demo")
+    parser.add_argument("--preset", default="web", help="a marketplace's rules; default web")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run it."""
+    from packshot.demo.show import run_demo
+
+    return run_demo(args.output.resolve(), args.preset)

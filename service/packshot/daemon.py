@@ -1,0 +1,256 @@
+"""The daemon: builds the parts, hands them to each other, serves until told to stop."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from enum import Enum
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from packshot import wiring
+from packshot.announce import JobAnnouncer, publish_last_image
+from packshot.capture import CaptureDesk, DeskSettings, Outcome
+from packshot.commands import Commands
+from packshot.config import Config, Loaded, load
+from packshot.domain import Capture, CaptureRequest, mint_request_id
+from packshot.errors import BadMessage, ConfigError, StopDaemon
+from packshot.health import Health, device_info
+from packshot.platform import logs, sd_notify
+from packshot.platform.board import Board
+from packshot.platform.clock import SystemClock, parse_rfc3339, rfc3339
+from packshot.platform.pulse import Vitals
+from packshot.trigger.port import TriggerAction
+from packshot.workshop import Product, Workshop
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.5
+GRACE_S = 60.0
+
+
+class Ending(Enum):
+    """Why serving ended."""
+
+    STOP = "stop"
+    RELOAD = "reload"
+    RESTART = "restart"
+
+
+class Control:
+    """What signals and commands ask of the main loop."""
+
+    def __init__(self) -> None:
+        self.ending: Ending | None = None
+        self._event = threading.Event()
+
+    def ask(self, ending: Ending) -> None:
+        """End serving; the first to ask wins, except that a stop is always a stop."""
+        if self.ending is None or ending is Ending.STOP:
+            self.ending = ending
+        self._event.set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """True once somebody asked."""
+        return self._event.wait(timeout_s)
+
+
+def main(config_path: Path | None) -> int:
+    """Serve, again after a reload; returns the exit code. Raises PackshotError when it cannot start or go on."""
+    while True:
+        loaded = load(config_path, os.environ)
+        logs.configure(loaded.config.log.level, loaded.config.log.format)
+        control = Control()
+        with _signals(control):
+            ending = serve(loaded.config, control, lambda: _validated(config_path))
+        if ending is Ending.RESTART:
+            os.execv(sys.executable, [sys.executable, "-m", "packshot", *sys.argv[1:]])  # noqa: S606 - ourselves, anew
+        if ending is Ending.STOP:
+            return 0
+
+
+def serve(config: Config, control: Control, validate: Any) -> Ending:
+    """One life of the daemon with one configuration."""
+    with ExitStack() as stack:
+        box = _Box(config, control, validate, stack)
+        box.start()
+        box.serve()
+        sd_notify.notify("STOPPING=1")
+        logs.event(log, "stopping", reason=(control.ending or Ending.STOP).value)
+    return control.ending or Ending.STOP
+
+
+class _Box:
+    """The parts of one running daemon. ``stack`` closes them in the reverse order of their making."""
+
+    def __init__(self, config: Config, control: Control, validate: Any, stack: ExitStack) -> None:
+        self.config, self.control, self._validate = config, control, validate
+        self.device_id = wiring.device_id(config)
+        self.root = f"{config.mqtt.root}/{self.device_id}"
+        self.clock, self.vitals, self.board = SystemClock(), Vitals(), Board()
+        self.spool = wiring.open_spool(config, self.clock)
+        stack.callback(self.spool.close)
+        self.cutting = wiring.build_cutting(config)
+        stack.callback(self.cutting.close)
+        self.bus = wiring.build_bus(config, f"packshot-{self.device_id}", f"{self.root}/status", self._on_fatal)
+        stack.callback(self.bus.close)
+        self.announce = JobAnnouncer(self.bus, self.root, self.clock)
+        self.outbox = wiring.build_outbox(config, self.spool, self.bus, self.device_id, self.announce)
+        stack.callback(self.outbox.close)
+        self.workshop = self._build_workshop()
+        stack.callback(self.workshop.close, GRACE_S)
+        self.desk = self._build_desk()
+        stack.callback(self.desk.close, GRACE_S)
+        self.trigger = wiring.open_trigger(config.trigger)
+        stack.callback(self.trigger.close)
+        self.choices = wiring.build_choices(config, self.bus, self.root, self.cutting.presets)
+        self.commands = self._build_commands()
+        self.health = self._build_health()
+        self.fatal: StopDaemon | None = None
+
+    def start(self) -> None:
+        """Set everything going, the bus last: from then on requests come in."""
+        self.outbox.start()
+        self.workshop.start()
+        self.desk.start()
+        self.commands.start()
+        self.choices.start()
+        self.trigger.start(self._on_trigger)
+        self.bus.start(self._on_connected)
+        sd_notify.notify("READY=1", f"STATUS=serving as {self.device_id}, engine {self.cutting.accelerator.engine}")
+        logs.event(log, "serving", device=self.device_id, engine=self.cutting.accelerator.engine, pid=os.getpid())
+
+    def serve(self) -> None:
+        """Tick until somebody asks for an end; raises the StopDaemon error that a part has met."""
+        while not self.control.wait(TICK_S):
+            fatal = self.fatal or self.desk.fatal or self.workshop.fatal
+            if fatal:
+                raise fatal
+            self.health.tick()
+            stuck = self.vitals.stuck()
+            if not stuck:
+                sd_notify.notify("WATCHDOG=1")
+
+    def _build_workshop(self) -> Workshop:
+        cut = self.config.cut
+        return Workshop(
+            self.spool,
+            self.cutting.cutter,
+            self.cutting.composer,
+            self.cutting.options,
+            self.cutting.presets,
+            Product(cut.preset, cut.keep_cutout, cut.keep_mask),
+            self.announce,
+            self._on_cut,
+            self.vitals.pulse("workshop"),
+        )
+
+    def _build_desk(self) -> CaptureDesk:
+        return CaptureDesk(
+            wiring.open_camera(self.config.camera),
+            self.spool,
+            self.announce,
+            self._expired,
+            self.vitals.pulse("capture"),
+            DeskSettings(timeout_s=self.config.camera.timeout_s),
+            self.workshop.wake,
+        )
+
+    def _build_commands(self) -> Commands:
+        return Commands(
+            self.bus,
+            self.root,
+            self.desk,
+            self.spool,
+            self.choices.complete,
+            self.announce,
+            self.outbox.wake,
+            {"reload": self._reload, "restart": self._restart},
+            None,
+        )
+
+    def _build_health(self) -> Health:
+        info = device_info(self.cutting.accelerator, self.board, wiring.capabilities(self.config, self.cutting))
+        return Health(
+            self.bus, self.root, self.spool, info, self._problems, lambda: self.desk.busy, self._utc, self.board
+        )
+
+    def _problems(self) -> Mapping[str, str]:
+        return {
+            "camera": self.desk.camera_problem,
+            "engine": self.workshop.engine_problem,
+            "broker": self.bus.problem,
+            "trigger": self.trigger.problem,
+            "worker": ", ".join(self.vitals.stuck()),
+        }
+
+    def _on_connected(self) -> None:
+        self.health.on_connected()
+        self.choices.on_connected()
+        self.outbox.wake()
+
+    def _on_cut(self, _capture: Capture, result: Any) -> None:
+        self.outbox.wake()
+        publish_last_image(self.bus, self.root, self.cutting.composer, result)
+
+    def _on_trigger(self, action: TriggerAction, sku: str) -> None:
+        if action is TriggerAction.CAPTURE:
+            request = CaptureRequest(mint_request_id(), sku=sku, source="trigger")
+            self.desk.submit(self.choices.complete(request), _log_outcome)
+
+    def _on_fatal(self, error: StopDaemon) -> None:
+        self.fatal = error
+
+    def _expired(self, expires_at: str) -> bool:
+        if not self.clock.synchronised():
+            return False
+        try:
+            return parse_rfc3339(expires_at) < self.clock.now_ms()
+        except ValueError as error:
+            raise BadMessage(f"expires_at: {error}") from error
+
+    def _utc(self) -> str:
+        return rfc3339(self.clock.now_ms())
+
+    def _reload(self) -> Mapping[str, Any]:
+        try:
+            self._validate()
+        except ConfigError as error:
+            raise BadMessage(f"not reloaded: {error}") from error
+        self.control.ask(Ending.RELOAD)
+        return {"reloading": True}
+
+    def _restart(self) -> Mapping[str, Any]:
+        self.control.ask(Ending.RESTART)
+        return {"restarting": True}
+
+
+def _validated(config_path: Path | None) -> Loaded:
+    loaded = load(config_path, os.environ)
+    wiring.check_config(loaded.config)
+    return loaded
+
+
+def _log_outcome(outcome: Outcome) -> None:
+    if outcome.error:
+        logs.event(log, "trigger refused", logging.WARNING, error=outcome.error)
+
+
+@contextmanager
+def _signals(control: Control) -> Iterator[None]:
+    """SIGTERM and SIGINT stop, SIGHUP reloads; the former handlers come back afterwards."""
+    wanted = {signal.SIGTERM: Ending.STOP, signal.SIGINT: Ending.STOP, signal.SIGHUP: Ending.RELOAD}
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        control.ask(wanted[signal.Signals(number)])
+
+    before = {number: signal.signal(number, handle) for number in wanted}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""``packshot demo``: the whole appliance on one machine, with nothing to set up."""

@@ -1,0 +1,286 @@
+"""From configuration to built parts: the only file that names concrete adapters."""
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from pathlib import Path
+from typing import Any
+
+from packshot.accelerator.port import Accelerator
+from packshot.bus.port import Bus
+from packshot.bus.settings import MqttSettings
+from packshot.camera.port import Camera
+from packshot.choices import Choices
+from packshot.config import CameraSection, Config, ModelSection, MqttSection, TriggerSection, slug_of_host
+from packshot.cutout import Composer, CutOptions, Cutter
+from packshot.encode.port import DecodeLimits
+from packshot.errors import ConfigError, StopDaemon
+from packshot.matting.card import ModelCard
+from packshot.matting.refine import Profile
+from packshot.matting.verdict import Thresholds
+from packshot.platform.clock import Clock
+from packshot.platform.resources import load_card, package_path, released_model
+from packshot.presets import Preset, pick_preset, presets_from_toml
+from packshot.spool.limits import Retention, SpoolLimits
+from packshot.spool.port import Spool
+from packshot.storefront.targets.port import Target
+from packshot.trigger.port import Trigger
+
+OnFatal = Callable[[StopDaemon], None]
+CREDENTIAL_PASSWORD = "mqtt-password"  # noqa: S105 - the credential's name
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """Everything that turns photos into files."""
+
+    accelerator: Accelerator
+    cutter: Cutter
+    composer: Composer
+    options: CutOptions
+    presets: Mapping[str, Preset]
+    decode: Callable[[bytes], Any]
+
+    def close(self) -> None:
+        """Free the engine."""
+        self.accelerator.close()
+
+
+def build_cutting(config: Config) -> Cutting:
+    """Decoder, network, edges, encoder; raises ConfigError, ModelError or AcceleratorError."""
+    from packshot.encode.photo import FileDecoder
+    from packshot.encode.picture import FileEncoder
+
+    options, presets = cut_options(config), all_presets(config)
+    accelerator, decoder = open_accelerator(config.model), FileDecoder()
+    return Cutting(
+        accelerator=accelerator,
+        cutter=Cutter(accelerator, decoder, options),
+        composer=Composer(FileEncoder()),
+        options=options,
+        presets=presets,
+        decode=lambda data: decoder.decode(data, options.limits).pixels,
+    )
+
+
+def cut_options(config: Config) -> CutOptions:
+    """Profile, thresholds and limits of the configuration."""
+    limits = DecodeLimits(max_pixels=int(config.camera.max_megapixels * 1_000_000))
+    return CutOptions(Profile(config.cut.profile), thresholds=_thresholds(config), limits=limits)
+
+
+def _thresholds(config: Config) -> Thresholds:
+    known = {field.name: field.type for field in fields(Thresholds)}
+    for name in config.cut.verdict:
+        if name not in known:
+            raise ConfigError(f"cut.verdict.{name} is no threshold; known: {', '.join(known)}")
+    defaults = Thresholds()
+    given = {name: type(getattr(defaults, name))(value) for name, value in config.cut.verdict.items()}
+    return Thresholds(**given)
+
+
+def all_presets(config: Config) -> dict[str, Preset]:
+    """The package's presets and the operator's own, which win; the default preset must be among them."""
+    built_in = package_path("presets.toml")
+    presets = presets_from_toml(built_in.read_text("utf-8"), str(built_in))
+    if config.cut.presets_file:
+        presets.update(presets_from_toml(_text(config.cut.presets_file, "cut.presets_file"), config.cut.presets_file))
+    pick_preset(presets, config.cut.preset)
+    return presets
+
+
+def find_model(section: ModelSection) -> tuple[ModelCard, Path]:
+    """Card and path of the configured network; raises ModelError."""
+    return load_card(Path(section.path)) if section.path else released_model(section.name)
+
+
+def open_accelerator(section: ModelSection) -> Accelerator:
+    """The configured engine with the configured network; raises ConfigError, ModelError or AcceleratorError."""
+    from packshot.accelerator.litert import LiteRT
+
+    card, path = find_model(section)
+    if section.engine not in ("auto", "litert", "tflite-runtime"):
+        raise ConfigError(f"model.engine {section.engine!r} is unknown; known: auto, litert, tflite-runtime")
+    return LiteRT(path, card, threads=section.threads or default_threads(), runtime=section.engine)
+
+
+def default_threads() -> int:
+    """One less than the cores we may use, at least 1: a second thread on a busy core slows the first."""
+    return max(1, len(os.sched_getaffinity(0)) - 1)
+
+
+def open_camera(section: CameraSection) -> Camera:
+    """The configured camera; raises ConfigError for an unknown kind, never for missing hardware."""
+    match section.kind:
+        case "absent":
+            from packshot.camera.absent import AbsentCamera
+
+            return AbsentCamera()
+        case "folder":
+            from packshot.camera.folder import FolderCamera
+
+            return FolderCamera(Path(_required(section.source, "camera.source")))
+        case "opencv":
+            from packshot.camera.opencv import OpenCVCamera
+
+            source = _required(section.source, "camera.source")
+            return OpenCVCamera(source, width=section.width, height=section.height, controls=section.controls)
+        case kind:
+            found = _plugin("packshot.cameras", kind, "camera.kind", "absent, folder, opencv")
+            camera: Camera = found(section)
+            return camera
+
+
+def open_trigger(section: TriggerSection) -> Trigger:
+    """The configured local trigger; raises ConfigError for an unknown kind."""
+    match section.kind:
+        case "absent":
+            from packshot.trigger.absent import AbsentTrigger
+
+            return AbsentTrigger()
+        case "timer":
+            from packshot.trigger.timer import TimerTrigger
+
+            return TimerTrigger(section.interval_s)
+        case "stdin":
+            from packshot.trigger.stdin import StdinTrigger
+
+            return StdinTrigger()
+        case kind:
+            found = _plugin("packshot.triggers", kind, "trigger.kind", "absent, timer, stdin")
+            trigger: Trigger = found(section)
+            return trigger
+
+
+def open_target(name: str, options: Mapping[str, Any]) -> Target:
+    """The configured storefront; raises ConfigError for an unknown one or options it does not take."""
+    factory = _plugin("packshot.targets", name, "uploader.target", "folder")
+    try:
+        target: Target = factory(**options)
+    except TypeError as error:
+        raise ConfigError(f"uploader.options do not fit the target {name}: {error}") from error
+    return target
+
+
+def open_spool(config: Config, clock: Clock, owner: bool = True) -> Spool:
+    """The spool; ``owner`` for the daemon, of which there is one. Raises SpoolError."""
+    from packshot.spool.sqlite_spool import SqliteSpool
+
+    section = config.spool
+    limits = SpoolLimits(section.max_bytes, section.max_captures, section.min_free_bytes)
+    keep = Retention(section.keep_originals_s, section.keep_receipted_s, section.keep_ended_s, section.privacy)
+    return SqliteSpool(Path(section.path), limits=limits, retention=keep, clock=clock, owner=owner)
+
+
+def build_bus(config: Config, client_id: str, will_topic: str, on_fatal: OnFatal | None = None) -> Bus:
+    """A connection to the configured broker, not started; raises ConfigError for unusable TLS files."""
+    from packshot.bus.mqtt import MqttBus
+
+    section, password = config.mqtt, mqtt_password(config.mqtt)
+    settings = MqttSettings(
+        host=section.host,
+        port=section.port,
+        client_id=client_id,
+        username=section.username or (device_id(config) if password else ""),
+        password=password,
+        tls=section.tls,
+        ca_file=_path(section.ca_file),
+        cert_file=_path(section.cert_file),
+        key_file=_path(section.key_file),
+        protocol=section.protocol,
+        keepalive_s=section.keepalive_s,
+        max_message_bytes=section.max_message_bytes,
+        will_topic=will_topic,
+    )
+    return MqttBus(settings, on_fatal)
+
+
+def build_choices(config: Config, bus: Bus, root: str, presets: Mapping[str, Preset]) -> Choices:
+    """What may be switched over MQTT."""
+    allowed = {"profile": frozenset(Profile), "preset": frozenset(presets)}
+    initial = {"profile": config.cut.profile, "preset": config.cut.preset}
+    return Choices(bus, root, allowed, initial, known_skus(config))
+
+
+def device_id(config: Config) -> str:
+    """The configured id, or one made from the host name."""
+    return config.device.id or slug_of_host()
+
+
+def mqtt_password(section: MqttSection, environ: Mapping[str, str] = os.environ) -> str:
+    """From ``mqtt.password_file`` or systemd's credential "mqtt-password"; empty where there is neither."""
+    if section.password_file:
+        return _text(section.password_file, "mqtt.password_file").strip()
+    credential = Path(environ.get("CREDENTIALS_DIRECTORY", ""), CREDENTIAL_PASSWORD)
+    return credential.read_text("utf-8").strip() if credential.is_absolute() and credential.exists() else ""
+
+
+def capabilities(config: Config, cutting: Cutting) -> dict[str, Any]:
+    """What this box can do, for ``info``."""
+    return {
+        "camera": config.camera.kind,
+        "trigger": config.trigger.kind,
+        "presets": sorted(cutting.presets),
+        "profiles": [profile.value for profile in Profile],
+        **runtimes(),
+    }
+
+
+def runtimes() -> dict[str, Any]:
+    """Versions of the libraries that do the work, as installed."""
+    found = {}
+    for name in ("ai-edge-litert", "tflite-runtime", "numpy", "opencv-python-headless", "pillow", "paho-mqtt"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return {"runtimes": found}
+
+
+def known_skus(config: Config) -> frozenset[str] | None:
+    """The catalogue's SKUs, None where there is no catalogue; raises ConfigError."""
+    if not config.catalogue.skus_file:
+        return None
+    import csv
+
+    rows = csv.DictReader(_text(config.catalogue.skus_file, "catalogue.skus_file").splitlines())
+    if "sku" not in (rows.fieldnames or ()):
+        raise ConfigError(f"catalogue.skus_file {config.catalogue.skus_file} has no column 'sku' in its first line")
+    return frozenset(row["sku"].strip() for row in rows if row["sku"])
+
+
+def check_config(config: Config) -> None:
+    """Build what can be built without hardware or network; raises what is wrong with it."""
+    cut_options(config)
+    all_presets(config)
+    known_skus(config)
+    mqtt_password(config.mqtt)
+    find_model(config.model)
+    open_camera(config.camera).close()
+    open_trigger(config.trigger).close()
+
+
+def _plugin(group: str, name: str, key: str, built_in: str) -> Callable[..., Any]:
+    found = {point.name: point for point in entry_points(group=group)}
+    if name not in found:
+        known = ", ".join(dict.fromkeys([*built_in.split(", "), *sorted(found)]))
+        raise ConfigError(f"{key} {name!r} is unknown; known: {known}")
+    loaded: Callable[..., Any] = found[name].load()
+    return loaded
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _required(value: str, key: str) -> str:
+    if not value:
+        raise ConfigError(f"{key} is empty; say where the camera is")
+    return value
+
+
+def _text(path: str, key: str) -> str:
+    try:
+        return Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{key} {path} cannot be read: {error}") from error
