@@ -119,16 +119,19 @@ class Health:
             event(log, "health not published", logging.DEBUG, error=error)
 
 
-def device_info(accelerator: Accelerator, board: Board, capabilities: Mapping[str, Any]) -> dict[str, Any]:
-    """The payload of ``info``: version, board, model, engine, capabilities and the commands' JSON schema."""
+def board_facts(accelerator: Accelerator, board: Board | None = None) -> dict[str, Any]:
+    """What runs here: version, board, Python, model with its sha256, engine."""
     card = accelerator.card
     return {
-        "v": 1,
         "version": __version__,
-        "board": board.model(),
+        "board": (board or Board()).model(),
         "python": platform.python_version(),
         "model": {"name": card.name, "version": card.version, "sha256": card.sha256},
         "engine": accelerator.engine,
-        "capabilities": dict(capabilities),
-        "commands": msgspec.json.schema_components([CaptureCommand, CaptureVerb, PlainVerb])[1],
     }
+
+
+def device_info(accelerator: Accelerator, board: Board, capabilities: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload of ``info``: the board's facts, its capabilities and the commands' JSON schema."""
+    _, schemas = msgspec.json.schema_components([CaptureCommand, CaptureVerb, PlainVerb])
+    return {"v": 1, **board_facts(accelerator, board), "capabilities": dict(capabilities), "commands": schemas}

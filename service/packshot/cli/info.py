@@ -4,7 +4,6 @@ import argparse
 import json
 
 from packshot.cli.common import add_config, config_of
-from packshot.platform.board import Board
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,14 +13,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what ``info`` says over MQTT, without its schemas."""
+    """Print it."""
     from packshot import wiring
-    from packshot.health import device_info
+    from packshot.health import board_facts
 
     config = config_of(args)
     accelerator = wiring.open_accelerator(config.model)
-    info = device_info(accelerator, Board(), wiring.runtimes())
-    del info["commands"], info["v"]
+    info = {**board_facts(accelerator), **wiring.runtimes()}
     accelerator.close()
     if args.json:
         print(json.dumps(info))
