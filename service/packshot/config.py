@@ -222,20 +222,24 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def to_toml(table: Mapping[str, Any], prefix: str = "") -> str:
     """Nested mappings of strings, numbers, booleans and lists as TOML text."""
-    plain = [f"{key} = {_toml_value(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
-    lines = ([f"[{prefix}]", *plain, ""] if prefix else [*plain]) if plain or prefix else []
-    text = "\n".join(lines) + ("\n" if lines else "")
+    leaves = ((key, value) for key, value in table.items() if not isinstance(value, Mapping))
+    plain = [f"{_toml_key(key)} = {_toml_value(value)}" for key, value in leaves]
+    head = [f"[{prefix}]"] if prefix else []
+    text = "".join(f"{line}\n" for line in [*head, *plain])
     for key, value in table.items():
         if isinstance(value, Mapping):
-            text += to_toml(value, f"{prefix}.{key}" if prefix else key)
+            separator = "\n" if text else ""
+            text += separator + to_toml(value, f"{prefix}.{_toml_key(key)}" if prefix else _toml_key(key))
     return text
 
 
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml_value(key)
+
+
 def _toml_value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {_toml_value(item)}" for key, item in value.items()) + " }"
-    # JSON strings, numbers, booleans and lists are TOML as they stand.
-    return msgspec.json.encode(value).decode()
+    # JSON strings, numbers, booleans and lists are TOML as they stand, but for DEL, which TOML wants escaped.
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
 
 
 def _files(chosen: Path | None) -> list[Path]:
