@@ -90,9 +90,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-fields = st.sampled_from(
-    ["sku", "angle", "revision", "supersedes", "artefacts", "uploader_id", "have", "sha256s", "at"]
-)
+names = ["sku", "angle", "revision", "supersedes", "artefacts", "uploader_id", "have", "sha256s", "at"]
 
 
 @given(st.dictionaries(st.sampled_from(names), json_values, max_size=6))
