@@ -16,6 +16,7 @@ from packshot.errors import AcceleratorError, ModelError
 from packshot.matting.card import ModelCard
 
 RUNTIMES = (("litert", "ai_edge_litert.interpreter"), ("tflite-runtime", "tflite_runtime.interpreter"))
+DELEGATE = "DELEGATE"
 NATIVE_CHATTER = (b"INFO: ", b"WARNING: ")
 
 
@@ -101,17 +102,24 @@ class LoadedNetwork:
         except RuntimeError as error:
             raise AcceleratorError(f"inference failed: {_one_line(error)}") from error
 
-    def delegated(self) -> str:
-        """How much of the network a delegate took over: "all", "part" or "none".
+    def outside_delegates(self) -> frozenset[str]:
+        """The names of the operations that no delegate took over; all of them where there is no delegate.
 
-        The interpreter lists one DELEGATE operation for each partition that was taken. "all" is a single partition
-        that reads the network's input and writes its output: nothing that lies between can be outside it.
+        The interpreter lists one DELEGATE operation for each part of the graph that was taken, after the operations
+        themselves: what was taken lies between that operation's inputs and its outputs.
         """
-        taken = [op for op in self._operations() if op["op_name"] == "DELEGATE"]
-        if not taken:
-            return "none"
-        reaches = self._input in taken[0]["inputs"] and self._output in taken[0]["outputs"]
-        return "all" if len(taken) == 1 and reaches else "part"
+        operations = self._operations()
+        makers = {int(out): op for op in operations if op["op_name"] != DELEGATE for out in op["outputs"]}
+        taken: set[int] = set()
+        for delegate in (op for op in operations if op["op_name"] == DELEGATE):
+            ends = {int(tensor) for tensor in delegate["inputs"]}
+            pending = [int(tensor) for tensor in delegate["outputs"]]
+            while pending:
+                maker = makers.get(pending.pop())
+                if maker is not None and maker["index"] not in taken:
+                    taken.add(maker["index"])
+                    pending.extend(int(tensor) for tensor in maker["inputs"] if int(tensor) not in ends)
+        return frozenset(str(op["op_name"]) for op in makers.values() if op["index"] not in taken)
 
     def operation_names(self) -> frozenset[str]:
         """The names of all operations in the network, custom ones by their own name."""

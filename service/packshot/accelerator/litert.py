@@ -10,15 +10,15 @@ from packshot.errors import AcceleratorError
 from packshot.matting.card import ModelCard
 from packshot.platform.resources import read_model
 
-KERNELS = {"all": "xnnpack", "part": "xnnpack-partial", "none": "builtin"}
+CONVOLUTIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 
 
 class LiteRT:
     """One network on the CPU. ``threads`` >= 1: fewer than the cores is often faster on a busy board.
 
-    ``engine`` is "litert-xnnpack", "litert-xnnpack-partial" or "litert-builtin" as the loaded graph says, not as was
-    asked for: LiteRT skips XNNPACK in silence where /proc/cpuinfo is hidden. With tflite-runtime the first part is
-    "tflite-runtime"; its int8 kernels are the builtin ones, bit-equal or one step away, several times slower.
+    ``engine`` is "litert-xnnpack" or "litert-builtin" as the loaded graph says, not as was asked for: LiteRT skips
+    XNNPACK in silence where /proc/cpuinfo is hidden. With tflite-runtime the first part is "tflite-runtime"; its int8
+    kernels are the builtin ones, bit-equal or one step away, several times slower.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class LiteRT:
         self._network: LoadedNetwork | None = LoadedNetwork(
             package, model, card, threads=threads, default_delegates=xnnpack
         )
-        self._engine = f"{package.name}-{KERNELS[self._network.delegated()]}"
+        self._engine = f"{package.name}-{_kernels(self._network)}"
 
     @property
     def engine(self) -> str:
@@ -55,3 +55,8 @@ class LiteRT:
     def close(self) -> None:
         """Free the interpreter."""
         self._network = None
+
+
+def _kernels(network: LoadedNetwork) -> str:
+    """Who computes: XNNPACK if it took every convolution; copies and resizes may stay outside."""
+    return "builtin" if network.outside_delegates() & CONVOLUTIONS else "xnnpack"

@@ -17,7 +17,7 @@ class Accelerator(Protocol):
 
     @property
     def engine(self) -> str:
-        """What really runs, as results name it: "litert-xnnpack", "litert-builtin", "tflite-runtime", "edgetpu"."""
+        """What really runs, as results name it: "litert-xnnpack", "litert-builtin", "tflite-runtime-builtin"."""
 
     @property
     def card(self) -> ModelCard:
