@@ -20,6 +20,7 @@ from packshot.config import Config, Loaded, load
 from packshot.domain import Capture, CaptureRequest, mint_request_id
 from packshot.errors import BadMessage, ConfigError, StopDaemon
 from packshot.health import Health, device_info
+from packshot.outbox import Outbox, OutboxSettings
 from packshot.platform import logs, sd_notify
 from packshot.platform.board import Board
 from packshot.platform.clock import SystemClock, parse_rfc3339, rfc3339
@@ -89,6 +90,7 @@ class _Box:
 
     def __init__(self, config: Config, control: Control, validate: Any, stack: ExitStack) -> None:
         self.config, self.control, self._validate = config, control, validate
+        self.fatal: StopDaemon | None = None
         self.device_id = wiring.device_id(config)
         self.root = f"{config.mqtt.root}/{self.device_id}"
         self.clock, self.vitals, self.board = SystemClock(), Vitals(), Board()
@@ -99,7 +101,7 @@ class _Box:
         self.bus = wiring.build_bus(config, f"packshot-{self.device_id}", f"{self.root}/status", self._on_fatal)
         stack.callback(self.bus.close)
         self.announce = JobAnnouncer(self.bus, self.root, self.clock)
-        self.outbox = wiring.build_outbox(config, self.spool, self.bus, self.device_id, self.announce)
+        self.outbox = self._build_outbox()
         stack.callback(self.outbox.close)
         self.workshop = self._build_workshop()
         stack.callback(self.workshop.close, GRACE_S)
@@ -110,7 +112,6 @@ class _Box:
         self.choices = wiring.build_choices(config, self.bus, self.root, self.cutting.presets)
         self.commands = self._build_commands()
         self.health = self._build_health()
-        self.fatal: StopDaemon | None = None
 
     def start(self) -> None:
         """Set everything going, the bus last: from then on requests come in."""
@@ -134,6 +135,12 @@ class _Box:
             stuck = self.vitals.stuck()
             if not stuck:
                 sd_notify.notify("WATCHDOG=1")
+
+    def _build_outbox(self) -> Outbox:
+        section = self.config.outbox
+        settings = OutboxSettings(section.lease_s, section.in_flight, max_disconnects=section.max_disconnects)
+        beat = self.vitals.pulse("outbox", idle_limit_s=30.0).beat
+        return Outbox(self.spool, self.bus, self.root, settings, self.announce, self._on_fatal, beat)
 
     def _build_workshop(self) -> Workshop:
         cut = self.config.cut
