@@ -10,12 +10,14 @@ import errno
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 TEMPORARY_SUFFIX = ".tmp~"
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
+LOCK_POLL_S = 0.05
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -40,7 +42,7 @@ def write_new_file(path: Path, data: bytes) -> None:
     """Create ``path`` with ``data`` and fsync it; the name is durable only after ``sync_folder`` of its folder."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     try:
-        _give_to_folder_owner(descriptor, path.parent)
+        inherit_owner(path)
         _write_all(descriptor, data)
         os.fsync(descriptor)
     finally:
@@ -51,7 +53,7 @@ def append_line(path: Path, line: bytes) -> None:
     """Add one line to ``path`` in a single write and fsync it; a torn last line is ended before the new one."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     try:
-        _give_to_folder_owner(descriptor, path.parent)
+        inherit_owner(path)
         size = os.fstat(descriptor).st_size
         torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
         _write_all(descriptor, (b"\n" if torn else b"") + line + b"\n")
@@ -67,6 +69,7 @@ def make_folder(path: Path) -> None:
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        inherit_owner(folder)
         sync_folder(folder.parent)
 
 
@@ -91,6 +94,13 @@ def remove_folder(path: Path, last: str) -> None:
         sync_folder(path.parent)
 
 
+def inherit_owner(path: Path) -> None:
+    """Give a new file to its folder's owner: a tool run as root must not leave what the daemon's user cannot read."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
 @contextlib.contextmanager
 def folder_lock(path: Path) -> Iterator[None]:
     """Hold a folder against every other thread and process that asks; FileNotFoundError if it is not there."""
@@ -107,9 +117,18 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+        inherit_owner(path)
 
-    def acquire(self) -> bool:
-        """Take the lock without waiting; False if somebody else holds it."""
+    def acquire(self, wait_s: float = 0.0) -> bool:
+        """Take the lock, asking for up to ``wait_s``; False if somebody else holds it."""
+        deadline = time.monotonic() + wait_s
+        while not self._try():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(LOCK_POLL_S)
+        return True
+
+    def _try(self) -> bool:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -133,13 +152,6 @@ def _write_all(descriptor: int, data: bytes) -> None:
         if written == 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         rest = rest[written:]
-
-
-def _give_to_folder_owner(descriptor: int, folder: Path) -> None:
-    """A tool run as root must not leave files that the daemon's own user cannot read."""
-    if os.geteuid() == 0:
-        owner = folder.stat()
-        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def _discard(path: Path) -> None:

@@ -17,6 +17,7 @@ from packshot.errors import IntegrityError
 from packshot.platform import durable
 from packshot.spool.record import MAX_RECORD_BYTES, Record, decode_record, encode_record
 
+FOLDER_NAME = "captures"
 SIDECAR = "_capture.json"  # no artefact's name can begin with an underscore
 STAGING_SUFFIX = ".new"
 DAMAGED_PREFIX = "damaged-"
@@ -26,7 +27,7 @@ class CaptureFiles:
     """All capture folders below one root."""
 
     def __init__(self, root: Path) -> None:
-        self._captures = root / "captures"
+        self._captures = root / FOLDER_NAME
 
     def prepare(self) -> None:
         """Create the folder of folders."""
@@ -44,6 +45,7 @@ class CaptureFiles:
         """
         staging = self._captures / (record.capture_id + STAGING_SUFFIX)
         staging.mkdir(mode=durable.FOLDER_MODE)
+        durable.inherit_owner(staging)
         with durable.folder_lock(staging):
             for name, file in record.files.items():
                 durable.write_new_file(staging / file, data[name])

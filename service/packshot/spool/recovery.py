@@ -5,7 +5,9 @@ from pathlib import Path
 
 from packshot.domain import Stage
 from packshot.errors import SpoolError
+from packshot.platform import durable
 from packshot.spool.check import check_capture
+from packshot.spool.files import FOLDER_NAME
 from packshot.spool.index import Index, Kept
 from packshot.spool.port import Finding
 from packshot.spool.store import Store
@@ -21,20 +23,28 @@ def open_index(root: Path) -> tuple[Index, list[Finding]]:
     """The index, a new one if it is lost or damaged; damaged files are moved aside, never deleted."""
     path = root / INDEX_NAME
     try:
-        index = Index(path, create=True)
-        damage = index.damage()
+        index = _new_or_old(path)
     except sqlite3.DatabaseError as error:
         if not is_corruption(error):
             raise
-        damage = [str(error)]
-        index = None
-    if index and not damage:
+        return _rebuilt(path, str(error))
+    damage = index.damage()
+    if not damage:
         return index, []
-    if index:
-        index.close()
+    index.close()
+    return _rebuilt(path, damage[0])
+
+
+def _new_or_old(path: Path) -> Index:
+    path.touch(mode=durable.FILE_MODE)
+    durable.inherit_owner(path)
+    return Index(path, create=True)
+
+
+def _rebuilt(path: Path, damage: str) -> tuple[Index, list[Finding]]:
     aside = _move_aside(path)
-    finding = Finding(INDEX_NAME, f"was damaged ({damage[0][:200]}); kept as {aside.name} and rebuilt", mended=True)
-    return Index(path, create=True), [finding]
+    finding = Finding(INDEX_NAME, f"was damaged ({damage[:200]}); kept as {aside.name} and rebuilt", mended=True)
+    return _new_or_old(path), [finding]
 
 
 def recover(store: Store) -> list[Finding]:
@@ -77,5 +87,5 @@ def _move_aside(path: Path) -> Path:
 
 def refuse_missing(root: Path) -> None:
     """Raise SpoolError unless there is a spool to look at."""
-    if not (root / INDEX_NAME).exists():
+    if not (root / INDEX_NAME).exists() and not (root / FOLDER_NAME).is_dir():
         raise SpoolError(f"there is no spool in {root}; start the daemon once, or name the folder it uses")

@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 import threading
-import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,12 +31,16 @@ LOCK_WAIT_S = 5.0
 VISIBLE = (Kept.FILES, Kept.ENTRY)
 NOT_ENDED = frozenset(Stage) - ENDED
 
+Opened = tuple[Store, tuple[Finding, ...]]
+"""An open spool and what opening it had to mend."""
+
 
 class SqliteSpool:
     """The ``Spool`` port (see there) over one folder.
 
     ``owner`` is the daemon: one at a time, takes captures, creates and repairs. Tools open with ``owner=False`` beside
-    it; they may look, change stages, check and purge. ``recovered`` tells what opening had to mend.
+    it; they may look, change stages, check and purge, and repair on opening where no daemon runs. ``recovered`` tells
+    what opening had to mend; the first ``check`` reports it too.
     """
 
     def __init__(
@@ -48,7 +51,6 @@ class SqliteSpool:
         clock: Clock | None = None,
         owner: bool = True,
     ) -> None:
-        self.recovered: tuple[Finding, ...] = ()
         self._root = root
         self._limits = limits or SpoolLimits()
         self._retention = retention or Retention()
@@ -56,9 +58,11 @@ class SqliteSpool:
         self._owner = owner
         self._accepting = threading.Lock()
         self._broken = ""
-        self._lock: durable.FileLock | None = None
         with translated("open the spool", root):
-            self._open()
+            self._store, self.recovered = self._open_as_owner() if owner else self._open_as_tool()
+        self._unreported = list(self.recovered)
+        for finding in self.recovered:
+            log.warning("spool: %s %s", finding.path, finding.problem)
 
     def accept(self, request: CaptureRequest, frames: Sequence[Frame]) -> Capture:
         """See ``Spool.accept``; SpoolError when this is not the spool's owner."""
@@ -181,41 +185,51 @@ class SqliteSpool:
     def check(self, fix: bool = False) -> list[Finding]:
         """See ``Spool.check``."""
         with self._working("check the spool"):
-            return check_all(self._store, fix)
+            earlier, self._unreported = self._unreported, []
+            return earlier + check_all(self._store, fix)
 
     def close(self) -> None:
         """See ``Spool.close``."""
         self._broken = self._broken or f"the spool {self._root} is closed"
         self._store.index.close()
-        if self._lock:
+        self._lock.close()
+
+    def _open_as_owner(self) -> Opened:
+        CaptureFiles(self._root).prepare()
+        self._lock = durable.FileLock(self._root / LOCK_NAME)
+        if not self._lock.acquire(LOCK_WAIT_S):
             self._lock.close()
+            raise SpoolError(f"another packshot daemon uses the spool {self._root}; stop it or use another folder")
+        try:
+            return self._repaired_store()
+        except BaseException:
+            self._lock.close()
+            raise
 
-    def _open(self) -> None:
-        files = CaptureFiles(self._root)
-        findings: list[Finding] = []
-        if self._owner:
-            files.prepare()
-            self._lock = self._take_lock()
-            index, findings = recovery.open_index(self._root)
-        else:
-            recovery.refuse_missing(self._root)
-            index = Index(self._root / recovery.INDEX_NAME, create=False)
-        self._store = Store(files, index, RevisionLog(self._root), self._clock)
-        if self._owner:
-            durable.sync_folder(self._root)
-            self.recovered = (*findings, *recovery.recover(self._store))
-        for finding in self.recovered:
-            log.warning("spool: %s %s", finding.path, finding.problem)
+    def _open_as_tool(self) -> Opened:
+        """Beside a daemon, or where none runs after the same repairs that it would do."""
+        recovery.refuse_missing(self._root)
+        self._lock = durable.FileLock(self._root / LOCK_NAME)
+        try:
+            if self._lock.acquire():
+                return self._repaired_store()
+        finally:
+            self._lock.close()
+        return self._store_over(Index(self._root / recovery.INDEX_NAME, create=False)), ()
 
-    def _take_lock(self) -> durable.FileLock:
-        lock = durable.FileLock(self._root / LOCK_NAME)
-        deadline = time.monotonic() + LOCK_WAIT_S
-        while not lock.acquire():
-            if time.monotonic() > deadline:
-                lock.close()
-                raise SpoolError(f"another packshot daemon uses the spool {self._root}; stop it or use another folder")
-            time.sleep(0.1)
-        return lock
+    def _repaired_store(self) -> Opened:
+        CaptureFiles(self._root).prepare()
+        index, findings = recovery.open_index(self._root)
+        durable.sync_folder(self._root)
+        store = self._store_over(index)
+        try:
+            return store, (*findings, *recovery.recover(store))
+        except BaseException:
+            index.close()
+            raise
+
+    def _store_over(self, index: Index) -> Store:
+        return Store(CaptureFiles(self._root), index, RevisionLog(self._root), self._clock)
 
     @contextmanager
     def _working(self, doing: str) -> Iterator[None]:

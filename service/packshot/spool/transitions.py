@@ -15,7 +15,7 @@ from packshot.domain import (
     Frame,
     Stage,
 )
-from packshot.errors import BadImage, BadMessage, RetryLater
+from packshot.errors import BadImage, BadMessage, GiveUpCapture, RetryLater
 from packshot.messages import MAX_ARTEFACTS, Receipt
 from packshot.platform.clock import Clock, rfc3339
 from packshot.spool.index import Index
@@ -80,7 +80,7 @@ def store_cut(store: Store, capture_id: str, cut: CutRecord) -> Record:
             with translated("store a cutout", store.files.folder(capture_id)):
                 store.files.add(capture_id, new_files)
                 store.save(entry, after)
-        except RetryLater:
+        except (RetryLater, GiveUpCapture):
             store.files.remove_files(capture_id, list(new_files))
             raise
         store.files.remove_files(capture_id, sorted(set(before.files.values()) - set(after.files.values())))
