@@ -13,12 +13,12 @@ from packshot.accelerator.port import Accelerator
 from packshot.domain import Decision, Verdict
 from packshot.encode.port import DecodeLimits, EncodeSettings, Patch, Photo, PhotoDecoder, PictureEncoder, PictureFormat
 from packshot.matting.cleanup import remove_specks
-from packshot.matting.compose import lay_on_colour, lay_on_picture, lay_out, scale_rgba
+from packshot.matting.compose import lay_on_colour, lay_on_picture, scale_rgba
 from packshot.matting.foreground import estimate_foreground
 from packshot.matting.refine import EdgeSettings, Profile, refine_alpha
 from packshot.matting.tensor import coarse_mask, network_input, stretch
 from packshot.matting.verdict import Thresholds, judge
-from packshot.presets import Preset
+from packshot.presets import Preset, lay_out
 
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]

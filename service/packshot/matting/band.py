@@ -48,15 +48,12 @@ def interpolation(source: int, target: int, part: slice) -> tuple[Float, slice]:
     rows = np.arange(len(at))
     weights[rows, low - first] = 1.0 - fraction
     if source > 1:
-        weights[rows, low - first + 1] = fraction
+        weights[rows, low - first + 1] += fraction
     return weights, slice(first, last)
 
 
-def enlarge_part(coarse: Float, height: int, width: int, rows: slice, columns: slice) -> Float:
-    """The part [rows, columns] of ``coarse`` (h, w) or (h, w, C) enlarged bilinearly to height x width."""
-    down, source_rows = interpolation(coarse.shape[0], height, rows)
-    across, source_columns = interpolation(coarse.shape[1], width, columns)
-    cut = coarse[source_rows, source_columns]
-    tall = np.tensordot(down, cut, axes=(1, 0))
-    wide = np.tensordot(across, tall, axes=(1, 1))
-    return np.ascontiguousarray(np.swapaxes(wide, 0, 1), np.float32)
+def enlarge_part(planes: Float, height: int, width: int, rows: slice, columns: slice) -> Float:
+    """The part [rows, columns] of planes (C, h, w) enlarged bilinearly to (C, height, width), float32."""
+    down, source_rows = interpolation(planes.shape[1], height, rows)
+    across, source_columns = interpolation(planes.shape[2], width, columns)
+    return np.asarray(down @ planes[:, source_rows, source_columns] @ across.T, np.float32)

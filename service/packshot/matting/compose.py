@@ -1,52 +1,11 @@
-"""From cutout to picture: crop to the subject, scale, place on a canvas, lay on a background."""
-
-from dataclasses import dataclass
+"""Cutouts scaled, laid on colours and on pictures."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.presets import Preset
-
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the scaled subject box lies: its size and place on a canvas, all in pixels."""
-
-    subject_width: int
-    subject_height: int
-    left: int
-    top: int
-    width: int
-    height: int
-
-
-def lay_out(box_width: int, box_height: int, preset: Preset) -> Layout:
-    """Size and place of a subject box of ``box_width`` x ``box_height`` px by the preset's frame, fill and sides."""
-    fill = preset.fill if preset.frame == "square" else 1.0
-    natural = max(box_width, box_height) / fill
-    side = _side(natural, preset)
-    longest = side * fill
-    scale = longest / max(box_width, box_height)
-    width, height = (max(1, round(length * scale)) for length in (box_width, box_height))
-    if preset.frame != "square":
-        return Layout(width, height, 0, 0, width, height)
-    square = max(1, round(side))
-    return Layout(width, height, (square - width) // 2, (square - height) // 2, square, square)
-
-
-def _side(natural: float, preset: Preset) -> float:
-    """The canvas side: the target where the photo has the pixels, never under the minimum if upscaling is allowed."""
-    side = min(natural, preset.target_side or natural)
-    if preset.upscale and preset.min_side:
-        side = max(side, preset.min_side)
-    side = min(side, preset.max_side or side)
-    if preset.max_pixels:
-        side = min(side, preset.max_pixels**0.5)
-    return side
 
 
 def scale_rgba(rgba: RGBA8, width: int, height: int) -> RGBA8:

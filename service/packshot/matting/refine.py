@@ -1,4 +1,8 @@
-"""Coarse mask and photo to full-resolution alpha: guided filter, band limit, edge profile."""
+"""Coarse mask and photo to full-resolution alpha: guided filter in two steps, band limit, edge profile.
+
+The coarse mask is first sharpened to a matte at twice its own resolution, with the photo at that size as guide; the
+guided filter's linear models of that matte are then evaluated on the photo's own pixels, in the band alone.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import BACKGROUND, FOREGROUND, enlarge_part, tiles, trimap
+from packshot.matting.band import BACKGROUND, FOREGROUND, UNKNOWN, Trimap, enlarge_part, tiles, trimap
 from packshot.matting.guided import fit_linear_model
 from packshot.matting.tensor import stretch
 
@@ -17,7 +21,7 @@ Alpha8 = NDArray[np.uint8]
 
 
 class Profile(StrEnum):
-    """How edges are treated: ``hard`` products, ``soft`` hair and fabric, or decided from the band."""
+    """How edges are treated: ``hard`` products, ``soft`` hair and fabric, or place by place from the band."""
 
     HARD = "hard"
     SOFT = "soft"
@@ -26,39 +30,120 @@ class Profile(StrEnum):
 
 @dataclass(frozen=True)
 class EdgeSettings:
-    """Numbers of the edge treatment; radii in pixels of the coarse mask."""
+    """Numbers of the edge treatment; radii in pixels of the resolution they are used at.
+
+    The stretches are what is cut off both ends of alpha before it is spread to [0, 1] again, at the coarse step and at
+    the fine one: they sharpen what jitter and blur of the mask have washed out, and would thin hair.
+    """
 
     radius: int = 6
     eps: float = 1e-4
     band_radius: int = 2
-    stretch: float = 0.25
+    hard_stretch: tuple[float, float] = (0.35, 0.25)
+    soft_stretch: tuple[float, float] = (0.1, 0.0)
+    soft_from: float = 1.5
+    soft_fully: float = 2.0
     tile: int = 128
 
 
-def refine_alpha(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSettings) -> Alpha8:
+@dataclass(frozen=True)
+class Matte:
+    """What is known before the photo's own pixels are touched, at the resolution (h, w) of the guide.
+
+    ``guide`` (h, w, 3) and ``alpha`` (h, w) are float32 in [0, 1]; ``regions`` is the trimap; ``softness`` in [0, 1]
+    says how much of the soft profile applies where.
+    """
+
+    guide: Float
+    alpha: Float
+    regions: Trimap
+    softness: Float
+
+
+def coarse_matte(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSettings) -> Matte:
+    """Sharpen a coarse mask (h, w) in [0, 1] to a matte at twice its resolution.
+
+    ``rgb`` is the photo, (H, W, 3) uint8, at any scale; no enlargement beyond it.
+    """
+    height, width = (min(2 * side, limit) for side, limit in zip(mask.shape, rgb.shape[:2], strict=True))
+    fine_rgb = stretch(rgb, height, width)
+    fine = _unit(fine_rgb)
+    softness = _softness(mask, profile, settings)
+    model = fit_linear_model(_unit(stretch(fine_rgb, *mask.shape)), mask, settings.radius, settings.eps)
+    soft_here = np.asarray(cv2.resize(softness, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    enlarged = cv2.resize(model, (width, height), interpolation=cv2.INTER_LINEAR)
+    value = np.einsum("hwc,hwc->hw", enlarged[..., :3], fine) + enlarged[..., 3]
+    alpha = _stretch(value, _margin(soft_here, settings.hard_stretch[0], settings.soft_stretch[0]))
+    sure = cv2.resize(trimap(mask, settings.band_radius), (width, height), interpolation=cv2.INTER_NEAREST)
+    alpha = np.where(sure == UNKNOWN, alpha, sure.astype(np.float32) / 255).astype(np.float32)
+    return Matte(fine, alpha, trimap(alpha, settings.band_radius), soft_here)
+
+
+def fine_alpha(rgb: RGB8, matte: Matte, settings: EdgeSettings) -> Alpha8:
+    """Alpha (H, W) uint8 at the resolution of ``rgb``, (H, W, 3) uint8 sRGB; outside the band it is 0 or 255."""
+    height, width = rgb.shape[:2]
+    planes = _fine_planes(matte, settings)
+    alpha = np.asarray(cv2.resize(matte.regions, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+    for rows, columns in tiles(height, width, settings.tile):
+        part = alpha[rows, columns]
+        unknown = cv2.inRange(part, BACKGROUND + 1, FOREGROUND - 1)
+        if cv2.hasNonZero(unknown):
+            value = _evaluate(planes, rgb, rows, columns)
+            cv2.copyTo(value, unknown, part)
+    return alpha
+
+
+def refine_alpha(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSettings | None = None) -> Alpha8:
     """Alpha (H, W) uint8 at the photo's resolution from a coarse mask (h, w) float32 in [0, 1].
 
     ``rgb`` is (H, W, 3) uint8 sRGB. Outside the band alpha is 0 or 255.
     """
-    height, width = rgb.shape[:2]
-    guide = stretch(rgb, *mask.shape).astype(np.float32) / np.float32(255)
-    model = fit_linear_model(guide, mask, settings.radius, settings.eps)
-    regions = trimap(mask, settings.band_radius)
-    alpha = cv2.resize(regions, (width, height), interpolation=cv2.INTER_NEAREST)
-    margin = settings.stretch if profile is Profile.HARD else 0.0
-    for rows, columns in tiles(height, width, settings.tile):
-        part = alpha[rows, columns]
-        unknown = (part != BACKGROUND) & (part != FOREGROUND)
-        if unknown.any():
-            fine = _evaluate(model, rgb, rows, columns, margin)
-            part[unknown] = fine[unknown]
-    return np.asarray(alpha, np.uint8)
+    settings = settings or EdgeSettings()
+    return fine_alpha(rgb, coarse_matte(rgb, mask, profile, settings), settings)
 
 
-def _evaluate(model: Float, rgb: RGB8, rows: slice, columns: slice, margin: float) -> Alpha8:
-    """A . I + b on one tile, contrast-stretched by ``margin`` at both ends, as uint8."""
+def _fine_planes(matte: Matte, settings: EdgeSettings) -> Float:
+    """Linear models of the matte for 8-bit pixels and 8-bit alpha, stretch included; planes (4, h, w)."""
+    model = fit_linear_model(matte.guide, matte.alpha, settings.radius, settings.eps)
+    margin = _margin(matte.softness, settings.hard_stretch[1], settings.soft_stretch[1])
+    gain = 1.0 / (1.0 - 2.0 * margin)
+    colour = model[..., :3] * gain[..., None]
+    offset = (model[..., 3] - margin) * gain * 255
+    return np.ascontiguousarray(np.moveaxis(np.dstack([colour, offset]), -1, 0), np.float32)
+
+
+def _evaluate(planes: Float, rgb: RGB8, rows: slice, columns: slice) -> Alpha8:
+    """The models on one tile, a . I + b, as (h, w) uint8."""
     height, width = rgb.shape[:2]
-    fine = enlarge_part(model, height, width, rows, columns)
-    value = np.einsum("hwc,hwc->hw", fine[..., :3], rgb[rows, columns].astype(np.float32)) / 255 + fine[..., 3]
-    value = (value - margin) / (1.0 - 2.0 * margin)
-    return np.asarray(np.rint(np.clip(value, 0.0, 1.0) * 255), np.uint8)
+    enlarged = enlarge_part(planes, height, width, rows, columns)
+    pixels, value = rgb[rows, columns], enlarged[3]
+    for channel in range(3):
+        value += enlarged[channel] * pixels[..., channel]
+    np.clip(value, 0.0, 255.0, out=value)
+    return np.asarray(cv2.convertScaleAbs(value), np.uint8)
+
+
+def _softness(mask: Float, profile: Profile, settings: EdgeSettings) -> Float:
+    """Where edges are soft: the width of the grey band in mask pixels, averaged over a neighbourhood, as 0 to 1."""
+    if profile is not Profile.AUTO:
+        return np.full(mask.shape, 1.0 if profile is Profile.SOFT else 0.0, np.float32)
+    solid = (mask > 0.5).astype(np.uint8)
+    kernel = np.ones((3, 3), np.uint8)
+    outline = (cv2.dilate(solid, kernel) - cv2.erode(solid, kernel)).astype(np.float32) / 2
+    reach = max(mask.shape) // 8 | 1
+    gray, length = (cv2.blur(values, (reach, reach)) for values in (4 * mask * (1 - mask), outline))
+    band_width = gray / np.maximum(length, 1e-4)
+    soft = (band_width - settings.soft_from) / (settings.soft_fully - settings.soft_from)
+    return np.asarray(np.clip(soft, 0.0, 1.0), np.float32)
+
+
+def _margin(softness: Float, hard: float, soft: float) -> Float:
+    return np.asarray(hard + (soft - hard) * softness, np.float32)
+
+
+def _stretch(value: Float, margin: Float) -> Float:
+    return np.asarray(np.clip((value - margin) / (1 - 2 * margin), 0, 1), np.float32)
+
+
+def _unit(rgb: RGB8) -> Float:
+    return rgb.astype(np.float32) / np.float32(255)
