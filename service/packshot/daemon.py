@@ -22,6 +22,7 @@ from packshot.errors import BadMessage, ConfigError, StopDaemon
 from packshot.health import Health, device_info
 from packshot.outbox import Outbox, OutboxSettings
 from packshot.platform import logs, sd_notify
+from packshot.platform.attempts import Attempts
 from packshot.platform.board import Board
 from packshot.platform.clock import SystemClock, parse_rfc3339, rfc3339
 from packshot.platform.pulse import Vitals
@@ -150,9 +151,10 @@ class _Box:
             self.cutting.composer,
             self.cutting.options,
             self.cutting.presets,
-            Product(cut.preset, cut.keep_cutout, cut.keep_mask),
+            Product(cut.preset, cut.keep_cutout, cut.keep_mask, cut.max_attempts),
             self.announce,
             self._on_cut,
+            Attempts(Path(self.config.spool.path).parent / "cutting.json"),
             self.vitals.pulse("workshop"),
         )
 

@@ -12,6 +12,7 @@ from packshot.domain import Capture, Decision, Stage
 from packshot.errors import GiveUpCapture, RetryLater, StopDaemon
 from packshot.matting.refine import Profile
 from packshot.platform import logs
+from packshot.platform.attempts import Attempts
 from packshot.platform.pulse import Pulse
 from packshot.presets import Preset, pick_preset
 from packshot.spool.port import CutRecord, NewArtefact, Spool
@@ -25,11 +26,15 @@ CUT_LIMIT_S = 120.0
 
 @dataclass(frozen=True)
 class Product:
-    """What is made of every photo: the preset used when a request names none, and what lies beside it."""
+    """What is made of every photo: the preset used when a request names none, and what lies beside it.
+
+    A photo that ends the process ``max_attempts`` times fails.
+    """
 
     preset: str
     keep_cutout: bool = True
     keep_mask: bool = False
+    max_attempts: int = 3
 
 
 class Workshop:
@@ -45,6 +50,7 @@ class Workshop:
         product: Product,
         announce: Announce,
         on_cut: Callable[[Capture, CutResult], None],
+        attempts: Attempts,
         pulse: Pulse,
     ) -> None:
         self._spool = spool
@@ -55,6 +61,7 @@ class Workshop:
         self._product = product
         self._announce = announce
         self._on_cut = on_cut
+        self._attempts = attempts
         self._pulse = pulse
         self._wake = threading.Event()
         self._stopping = False
@@ -101,11 +108,17 @@ class Workshop:
                 self.fatal = error
 
     def _work(self, capture: Capture) -> None:
+        attempt = self._attempts.begin(capture.capture_id)
+        if attempt > self._product.max_attempts:
+            self._give_up(capture, f"cutting it out ended the service {attempt - 1} times; look at the original")
+            return
         try:
             record, result = self._cut(capture)
         except GiveUpCapture as error:
             self._give_up(capture, str(error))
             return
+        finally:
+            self._attempts.survived()
         self.engine_problem = ""
         stored = self._spool.store_cut(capture.capture_id, record)
         reasons = "; ".join(record.verdict.reasons)
