@@ -155,6 +155,7 @@ class Workshop:
         ]
 
     def _give_up(self, capture: Capture, reason: str) -> None:
+        self._attempts.survived()
         failed = self._spool.advance(capture.capture_id, Stage.FAILED, reason)
         self._announce(failed.capture_id, failed.stage, failed.request.request_id, reason)
         logs.event(
