@@ -13,7 +13,7 @@ from packshot.config import Config, with_values
 from packshot.cutout import Composer, CutOptions, CutResult, Cutter, Picture
 from packshot.domain import Decision
 from packshot.encode.port import PictureFormat
-from packshot.errors import BadImage, PackshotError, UsageError
+from packshot.errors import BadImage, GiveUpCapture, UsageError
 from packshot.matting.refine import Profile
 from packshot.presets import Preset, parse_colour, pick_preset
 from packshot.wiring import build_cutting
@@ -81,14 +81,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _cut_one(photo: Path, job: _Job, outputs: "_Outputs", as_json: bool) -> bool:
+    target: Path | None = None
     try:
         target = outputs.path_for(photo)
         result = job.cutter.cut(_read(photo), job.options)
         picture = job.picture(result)
         outputs.write(target, picture.data)
-    except (PackshotError, OSError) as error:
-        if isinstance(error, PackshotError) and error.exit_code not in (1, 2):
-            raise  # the engine or the disk, not this photo
+    except OSError as error:
+        _report(photo, f"{error.filename or target}: {error.strerror or error}", as_json)
+        return False
+    except (GiveUpCapture, UsageError) as error:
         _report(photo, " ".join(str(error).split()), as_json)
         return False
     _tell(photo, target, result, picture, as_json)
