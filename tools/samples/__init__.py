@@ -1,0 +1,1 @@
+"""Photos of products that never existed: a small path tracer over signed distances, and the scenes it renders."""
