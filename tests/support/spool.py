@@ -27,12 +27,16 @@ def a_request(request_id: str = "r1", sku: str = "A-1", angle: int = 0) -> Captu
     return CaptureRequest(request_id, sku=sku, angle=angle, source="mqtt")
 
 
-def a_cut(data: bytes = CUTOUT, decision: Decision = Decision.PUBLISH, names: tuple[str, ...] = ("cutout.png",)) -> CutRecord:
+def a_cut(
+    data: bytes = CUTOUT, decision: Decision = Decision.PUBLISH, names: tuple[str, ...] = ("cutout.png",)
+) -> CutRecord:
     """What the cutout step stores; no artefacts where the stage is empty."""
     artefacts = [NewArtefact(name, "cutout", "image/png", data + name.encode(), 40, 30) for name in names]
     reasons = ("no product seen",) if decision is not Decision.PUBLISH else ()
     verdict = Verdict(decision, reasons, {"confidence": 0.5})
-    return CutRecord(artefacts if decision is not Decision.EMPTY else [], verdict, "cpu", (1, 2, 30, 20), 0.25, {"cut": 8.5})
+    return CutRecord(
+        artefacts if decision is not Decision.EMPTY else [], verdict, "cpu", (1, 2, 30, 20), 0.25, {"cut": 8.5}
+    )
 
 
 def receipt_for(capture: Capture) -> Receipt:
