@@ -36,6 +36,7 @@ Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}\\Z")]
 Angle = Annotated[int, Meta(ge=0, le=ANGLE_MAX)]
 Word = Annotated[str, Meta(pattern="^[a-z0-9-]{0,40}\\Z")]
 Text = Annotated[str, Meta(max_length=2000)]
+PartNumber = Annotated[int, Meta(ge=0, lt=MAX_PARTS)]
 Size = Annotated[int, Meta(ge=0, le=MAX_ARTEFACT_BYTES)]
 
 
@@ -104,7 +105,7 @@ class OfferedArtefact(Struct, frozen=True, omit_defaults=True):
 
 
 class Offer(Struct, frozen=True):
-    """``offer/<capture_id>``: the work item for an uploader."""
+    """``offer/<capture_id>``: the work item for an uploader. A claim without news for ``lease_s`` seconds is void."""
 
     sku: Annotated[str, Meta(max_length=64)]
     angle: Angle
@@ -119,18 +120,21 @@ class Offer(Struct, frozen=True):
     engine: str = ""
     ms: dict[str, float] = {}
     shutter: dict[str, Any] = {}
+    lease_s: Annotated[float, Meta(ge=1, le=3600)] = 30.0
     v: int = VERSION
 
 
 class Claim(Struct, frozen=True, omit_defaults=True):
-    """``claim/<capture_id>``: an uploader takes the offer, or renews it with ``have`` = parts it holds per artefact.
+    """``claim/<capture_id>``: an uploader takes the offer, or renews its claim.
 
-    ``have`` maps an artefact's name to the part numbers already received (from 0), so that an interrupted
-    transfer goes on where it stopped.
+    ``have`` maps an artefact's name to the ranges [first, last] of parts already received (from 0), so that an
+    interrupted transfer goes on where it stopped. ``stalled`` asks to send again what ``have`` lacks: nothing has
+    arrived for a while.
     """
 
     uploader_id: UploaderId
-    have: dict[Name, list[Annotated[int, Meta(ge=0, le=MAX_PARTS)]]] = {}
+    have: dict[Name, Annotated[list[tuple[PartNumber, PartNumber]], Meta(max_length=MAX_PARTS)]] = {}
+    stalled: bool = False
     v: int = VERSION
 
 

@@ -83,6 +83,7 @@ def test_a_message_travels_from_one_client_to_another(client: Callable[..., Clie
     publication = sender.bus.publish("shop/1/news", b"hello")
     assert publication.wait(WAIT_S)
     assert publication.outcome is Outcome.TAKEN
+    assert publication.reason == ""
     received = receiver.next()
     assert (received.topic, received.payload, received.qos) == ("shop/1/news", b"hello", 1)
 
@@ -156,6 +157,13 @@ def test_an_unacknowledged_message_comes_again_after_a_reconnect(client: Callabl
     again.listen("news")
     again.start()
     assert again.next().payload == b"keep me"
+
+
+def test_a_version_5_broker_says_when_nobody_listens(client: Callable[..., Client]) -> None:
+    sender = client("sender").start()
+    publication = sender.bus.publish("void", b"hello?")
+    assert publication.wait(WAIT_S)
+    assert publication.outcome is Outcome.UNHEARD
 
 
 def test_publishing_without_a_broker_fails_at_once_and_is_not_queued(client: Callable[..., Client]) -> None:

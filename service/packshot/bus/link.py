@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 LOOP_S = 1.0
 MAX_IN_FLIGHT = 16  # messages without PUBACK; more wait in paho, so callers keep a window of their own
+NO_MATCHING_SUBSCRIBERS = 0x10
 HEADER_BYTES = 48  # fixed header, lengths, packet id, expiry and the property that precedes correlation data
 
 
@@ -39,7 +40,7 @@ class Sent:
     def wait(self, timeout_s: float) -> bool:
         """See ``bus.port.Publication``."""
         self._done.wait(timeout_s)
-        return self.outcome is Outcome.TAKEN
+        return self.outcome in (Outcome.TAKEN, Outcome.UNHEARD)
 
     def settle(self, outcome: Outcome, reason: str = "") -> None:
         """Fix the outcome and tell whoever waits."""
@@ -221,9 +222,8 @@ class Link:
             self._client.ack(mid, qos)
 
     def _on_publish(self, _client: Client, _data: Any, mid: int, reason: ReasonCode, _properties: Properties) -> None:
-        outcome = Outcome.REFUSED if reason.is_failure else Outcome.TAKEN
         early = Sent()
-        early.settle(outcome, str(reason) if reason.is_failure else "")
+        early.settle(_outcome(reason), str(reason) if reason.value else "")
         sent = self._pending.setdefault(mid, early)
         if sent is not early:
             self._pending.pop(mid, None)
@@ -248,6 +248,12 @@ class Link:
             _, sent = self._pending.popitem()
             if sent.outcome is Outcome.PENDING:
                 sent.settle(Outcome.LOST, reason)
+
+
+def _outcome(reason: ReasonCode) -> Outcome:
+    if reason.is_failure:
+        return Outcome.REFUSED
+    return Outcome.UNHEARD if reason.value == NO_MATCHING_SUBSCRIBERS else Outcome.TAKEN
 
 
 def _leave_writing_to_the_loop(_client: Client, _data: Any, _socket: Any) -> None:

@@ -48,6 +48,7 @@ class MqttBus:
         self._routes: dict[str, _Route] = {}
         self._link: Link | None = None
         self._problem = "not connected yet"
+        self._connects = 0
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._version = _VersionChoice(settings)
@@ -58,6 +59,11 @@ class MqttBus:
         """See ``bus.port.Bus``."""
         link = self._link
         return link is not None and link.up
+
+    @property
+    def connects(self) -> int:
+        """See ``bus.port.Bus``."""
+        return self._connects
 
     @property
     def problem(self) -> str:
@@ -174,6 +180,7 @@ class MqttBus:
         return problems.refused(self._settings, ending.code, ending.text)
 
     def _on_up(self) -> None:
+        self._connects += 1
         log.info("connected to %s:%d, MQTT %s", self._settings.host, self._settings.port, self.protocol)
         try:
             if self._settings.will_topic:

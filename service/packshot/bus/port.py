@@ -27,6 +27,7 @@ class Outcome(Enum):
 
     PENDING = "pending"
     TAKEN = "taken"  # the broker has it (PUBACK); that is no delivery
+    UNHEARD = "unheard"  # the broker took it and says that nobody listens (version 5 only)
     REFUSED = "refused"  # the broker answered with an error (quota, not authorised)
     LOST = "lost"  # the connection ended first; the broker may have it or not
 
@@ -40,7 +41,7 @@ class Publication(Protocol):
 
     @property
     def reason(self) -> str:
-        """One line about REFUSED or LOST, else empty."""
+        """One line about REFUSED, UNHEARD or LOST, else empty."""
 
     def wait(self, timeout_s: float) -> bool:
         """True once the broker has it (PUBACK for QoS 1), False when the time is up, it was refused or is lost."""
@@ -59,6 +60,10 @@ class Bus(Protocol):
     @property
     def connected(self) -> bool:
         """Whether the broker has accepted us and the link is up; a refused connect is not a connect."""
+
+    @property
+    def connects(self) -> int:
+        """How often the broker has accepted us so far; a new number means that messages may have been lost."""
 
     @property
     def problem(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
@@ -24,13 +25,14 @@ class DeliveryKey:
 
 @dataclass(frozen=True)
 class Picture:
-    """One checked artefact on its way into the shop."""
+    """One artefact on its way into the shop. ``path`` is a file whose sha256 has been checked; it is only read."""
 
     name: str
     kind: str
     content_type: str
     sha256: str
-    data: bytes = field(repr=False)
+    size_bytes: int
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,9 @@ class Stored:
 
 
 class Target(Protocol):
-    """One storefront. ``put`` is idempotent per key: a second call with the same key leaves one picture.
+    """One storefront, used by several threads at once.
 
-    Raises TargetUnavailable (try again, perhaps after ``retry_after_s``) or TargetRefused (never).
+    ``find`` and ``put`` raise TargetUnavailable (try again, perhaps after ``retry_after_s``) or TargetRefused (never).
     """
 
     @property
@@ -52,12 +54,13 @@ class Target(Protocol):
         """What receipts call it, for example "folder:/srv/shop"."""
 
     def find(self, key: DeliveryKey) -> Stored | None:
-        """The delivery, if every picture of this key already lies in the storefront."""
+        """The delivery, if every picture of this key already lies in the storefront (superseded ones included)."""
 
     def put(self, key: DeliveryKey, pictures: Sequence[Picture]) -> Stored:
-        """Store all pictures of a delivery. A newer revision of the same device, SKU and angle supersedes an older one,
+        """Store all pictures of a delivery; idempotent: a second call with the same key leaves one picture.
 
-        also when the older one arrives later.
+        A newer revision of the same device, SKU and angle supersedes an older one, also when the older one arrives
+        later.
         """
 
     def close(self) -> None:

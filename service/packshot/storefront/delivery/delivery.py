@@ -1,0 +1,137 @@
+"""The uploader: takes offers from all boxes and works on a few of them at once."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from packshot.bus.port import Bus, Incoming
+from packshot.errors import StopDaemon
+from packshot.messages import Offer, decode
+from packshot.platform.logs import event
+from packshot.storefront.delivery.gathering import remove_stale
+from packshot.storefront.delivery.job import Desk, Job
+from packshot.storefront.delivery.limits import delivery_key, parse_offer_topic
+from packshot.storefront.delivery.reasons import NotNow, StorefrontAway
+from packshot.storefront.delivery.settings import DeliverySettings
+from packshot.storefront.ledger import Ledger
+from packshot.storefront.targets.port import DeliveryKey, Target
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.25
+
+
+class Delivery:
+    """See the package. Starts the bus; bus, ledger and target are closed by whoever made them, after ``close``.
+
+    ``on_fatal`` is told a StopDaemon error (the ledger is broken).
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        ledger: Ledger,
+        target: Target,
+        uploader_id: str,
+        work_dir: Path,
+        settings: DeliverySettings,
+        on_fatal: Callable[[StopDaemon], None] = lambda _: None,
+    ) -> None:
+        self._closing = threading.Event()
+        self._desk = Desk(bus, ledger, target, uploader_id, work_dir, settings, self._closing)
+        self._on_fatal = on_fatal
+        self._lock = threading.Lock()
+        self._jobs: dict[tuple[str, str], Job] = {}
+        self._not_before = 0.0  # the storefront is away until then
+        self._workers = ThreadPoolExecutor(settings.active, thread_name_prefix="delivery")
+        self._ticker = threading.Thread(target=self._tick, name="delivery-ticker", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the threads are at work."""
+        return self._ticker.is_alive() and not self._closing.is_set()
+
+    @property
+    def offers_filter(self) -> str:
+        """What we subscribe to."""
+        settings = self._desk.settings
+        plain = f"{settings.root}/+/offer/+"
+        return f"$share/{settings.group}/{plain}" if settings.group else plain
+
+    def start(self) -> None:
+        """Connect and take offers. Raises OSError if the work folder cannot be made."""
+        self._desk.work.mkdir(parents=True, exist_ok=True)
+        remove_stale(self._desk.work, self._desk.settings.keep_parts_s)
+        self._ticker.start()
+        self._desk.bus.subscribe(self.offers_filter, self._on_offer)
+        self._desk.bus.start(self._on_connected)
+
+    def close(self) -> None:
+        """Leave the deliveries in work where they are; they go on when they are offered again."""
+        self._closing.set()
+        self._workers.shutdown(wait=True, cancel_futures=True)
+        if self._ticker.is_alive():
+            self._ticker.join()
+
+    def _on_connected(self) -> None:
+        for job in self._current_jobs():
+            job.reconnected()
+
+    def _on_offer(self, incoming: Incoming) -> None:
+        # BadMessage goes to the bus, which logs it and acknowledges the message.
+        device_id, capture_id = parse_offer_topic(incoming.topic, self._desk.settings.root)
+        offer = decode(incoming.payload, Offer)
+        if incoming.retain:
+            incoming.acknowledge()
+            return
+        self._take(delivery_key(device_id, capture_id, offer), offer, incoming)
+
+    def _take(self, key: DeliveryKey, offer: Offer, incoming: Incoming) -> None:
+        place = (key.device_id, key.capture_id)
+        settings = self._desk.settings
+        with self._lock:
+            running = self._jobs.get(place)
+            busy = len(self._jobs) >= settings.active + settings.waiting or time.monotonic() < self._not_before
+            if running is not None and running.key == key:
+                running.offered_again(offer, incoming)
+            elif running is not None or busy or self._closing.is_set():
+                # Not ours to take now. The box repeats its offer, and perhaps another uploader is free.
+                incoming.acknowledge()
+            else:
+                job = self._jobs[place] = Job(self._desk, key, offer, incoming)
+                self._workers.submit(self._work, place, job)
+
+    def _work(self, place: tuple[str, str], job: Job) -> None:
+        try:
+            job.run()
+        except StorefrontAway as error:
+            self._not_before = time.monotonic() + error.pause_s
+            event(log, "no offers are taken", logging.WARNING, reason=str(error), for_s=error.pause_s)
+        except NotNow as error:
+            event(log, "left for later", capture=job.key.capture_id, reason=str(error))
+        except StopDaemon as error:
+            log.exception("the uploader has to stop")
+            self._on_fatal(error)
+            return
+        except Exception:
+            log.exception("a delivery met an error of our own making")
+        finally:
+            with self._lock:
+                del self._jobs[place]
+        if not self._closing.is_set():
+            job.acknowledge()
+
+    def _tick(self) -> None:
+        while not self._closing.wait(TICK_S):
+            for job in self._current_jobs():
+                try:
+                    job.tick()
+                except Exception:
+                    log.exception("a claim could not be renewed")
+
+    def _current_jobs(self) -> list[Job]:
+        with self._lock:
+            return list(self._jobs.values())

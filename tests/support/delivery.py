@@ -1,0 +1,152 @@
+"""A box's outbox and an uploader on a real broker, put together for tests.
+
+rig = Rig(tmp_path, broker)
+rig.box().start()
+rig.uploader("shop-1").start()
+capture = rig.spool.add_cut({"picture.webp": b"..."}, sku="A-1")
+rig.wake(); rig.wait_receipted([capture])
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from packshot.bus.mqtt import MqttBus
+from packshot.domain import Capture, Stage
+from packshot.outbox import Outbox, OutboxSettings
+from packshot.storefront.delivery import Delivery, DeliverySettings
+from packshot.storefront.ledger import Ledger
+from packshot.storefront.targets.folder import FolderTarget
+from packshot.storefront.targets.port import Target
+from tests.fakes.memory_spool import MemorySpool
+from tests.support.mosquitto import Broker
+from tests.support.waiting import WAIT_S, eventually
+
+DEVICE = "studio-1"
+ROOT = f"packshot/{DEVICE}"
+
+
+class Box:
+    """The outbox of one device with its own connection."""
+
+    def __init__(self, broker: Broker, spool: Any, settings: OutboxSettings, device: str, **mqtt: Any) -> None:
+        self.root = f"packshot/{device}"
+        self.bus = MqttBus(broker.settings(f"packshot-{device}", will_topic=f"{self.root}/status", **mqtt))
+        self.announced: list[tuple[str, Stage, str]] = []
+        self.fatal: list[Exception] = []
+        self.outbox = Outbox(spool, self.bus, self.root, settings, self._announce, self.fatal.append)
+
+    def start(self) -> "Box":
+        self.outbox.start()
+        self.bus.start(self.outbox.wake)
+        return self
+
+    def close(self) -> None:
+        self.outbox.close()
+        self.bus.close()
+
+    def stages(self, capture: Capture) -> list[Stage]:
+        return [stage for capture_id, stage, _ in self.announced if capture_id == capture.capture_id]
+
+    def _announce(self, capture_id: str, stage: Stage, _request_id: str, reason: str) -> None:
+        self.announced.append((capture_id, stage, reason))
+
+
+class Uploader:
+    """One uploader with its own connection, ledger and work folder."""
+
+    def __init__(
+        self, broker: Broker, folder: Path, uploader_id: str, target: Target, settings: DeliverySettings, **mqtt: Any
+    ) -> None:
+        self.uploader_id = uploader_id
+        self.target = target
+        self.work = folder / uploader_id / "work"
+        self.bus = MqttBus(
+            broker.settings(
+                f"packshot-uploader-{uploader_id}", will_topic=f"packshot/uploader/{uploader_id}/status", **mqtt
+            )
+        )
+        self.ledger = Ledger(folder / uploader_id / "ledger.sqlite")
+        self.fatal: list[Exception] = []
+        self.delivery = Delivery(
+            self.bus, self.ledger, target, uploader_id, self.work, settings, on_fatal=self.fatal.append
+        )
+
+    def start(self) -> "Uploader":
+        self.delivery.start()
+        eventually(lambda: self.bus.connected, "the uploader's connection")
+        return self
+
+    def close(self) -> None:
+        self.delivery.close()
+        self.bus.close()
+        self.ledger.close()
+
+
+class Rig:
+    """A box and uploaders on one broker; closes them all."""
+
+    def __init__(self, folder: Path, broker: Broker, spool: Any = None) -> None:
+        self.folder = folder
+        self.broker = broker
+        self.shop = folder / "shop"
+        (folder / "spool").mkdir(exist_ok=True)
+        self.spool = spool or MemorySpool(folder / "spool")
+        self.boxes: list[Box] = []
+        self.uploaders: list[Uploader] = []
+
+    def box(self, device: str = DEVICE, mqtt: dict[str, Any] | None = None, **settings: Any) -> Box:
+        values = {"lease_s": 2.0, "unheard_s": 0.1, "resend_after_s": 0.3, "pace_s": 0.5}
+        box = Box(self.broker, self.spool, OutboxSettings(**{**values, **settings}), device, **(mqtt or {}))
+        self.boxes.append(box)
+        return box
+
+    def uploader(
+        self,
+        uploader_id: str = "shop-1",
+        target: Target | None = None,
+        mqtt: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> Uploader:
+        values = {"reserve_bytes": 0, "retry_first_s": 0.1, "retry_cap_s": 0.5}
+        uploader = Uploader(
+            self.broker,
+            self.folder,
+            uploader_id,
+            target or FolderTarget(str(self.shop)),
+            DeliverySettings(**{**values, **settings}),
+            **(mqtt or {}),
+        )
+        self.uploaders.append(uploader)
+        return uploader
+
+    def wake(self) -> None:
+        for box in self.boxes:
+            box.outbox.wake()
+
+    def wait_stage(self, captures: Iterable[Capture], stage: Stage, timeout_s: float = WAIT_S) -> None:
+        waiting = {capture.capture_id for capture in captures}
+
+        def all_there() -> bool:
+            for capture_id in list(waiting):
+                found = self.spool.get(capture_id)
+                if found is not None and found.stage is stage:
+                    waiting.discard(capture_id)
+            return not waiting
+
+        eventually(all_there, f"stage {stage.value} of {len(waiting)} captures", timeout_s)
+
+    def wait_receipted(self, captures: Iterable[Capture], timeout_s: float = WAIT_S) -> None:
+        self.wait_stage(captures, Stage.RECEIPTED, timeout_s)
+
+    def pictures(self) -> dict[str, bytes]:
+        """What the shop shows: path below its folder -> bytes, without sidecars and former revisions."""
+        return {
+            path.relative_to(self.shop).as_posix(): path.read_bytes()
+            for path in sorted(self.shop.rglob("*"))
+            if path.is_file() and not path.name.endswith(".json") and ".superseded" not in path.parts
+        }
+
+    def close(self) -> None:
+        for part in (*self.boxes, *self.uploaders):
+            part.close()
