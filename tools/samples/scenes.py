@@ -184,21 +184,25 @@ def shoe() -> Scene:
         lifted = p[1] - rise(p).astype(np.float32)
         thick = np.float32(0.15) - np.float32(0.035) * p[0]
         groove = np.float32(0.012) * np.sin(p[0] * 26) * (lifted < 0.08)
-        return (extruded(outline(p) + groove, lifted - thick, 0.11) - np.float32(0.04)) * np.float32(0.8)
+        return (extruded(outline(p) + np.float32(0.07) + groove, lifted - thick, 0.11) - np.float32(0.04)) * np.float32(0.8)
 
     def upper(p: Float) -> Float:
         q = moved(p, 0, 0.3, 0)
-        toe = ellipsoid(moved(turned(q, 6, 2), 0.62, 0.08, -0.04), 0.68, 0.36, 0.42)
-        instep = ellipsoid(moved(turned(q, -24, 2), 0.05, 0.26, -0.02), 0.78, 0.34, 0.34)
-        heel = ellipsoid(moved(turned(q, -8, 2), -0.86, 0.32, 0.02), 0.42, 0.66, 0.35)
-        body = blend(blend(toe, instep, 0.3), heel, 0.35)
-        opening = ellipsoid(moved(turned(q, -16, 2), -0.68, 0.9, 0.02), 0.52, 0.36, 0.235)
-        return cut(np.maximum(blend(body, opening + np.float32(0.16), 0.1), -q[1] - np.float32(0.1)), opening)
+        toe = ellipsoid(moved(turned(q, 6, 2), 0.6, 0.06, -0.04), 0.7, 0.34, 0.42)
+        instep = ellipsoid(moved(turned(q, 27, 2), 0.02, 0.26, -0.02), 0.72, 0.34, 0.33)
+        heel = ellipsoid(moved(turned(q, -6, 2), -0.84, 0.22, 0.02), 0.42, 0.62, 0.35)
+        body = blend(blend(toe, instep, 0.3), heel, 0.3)
+        collar = turned(moved(q, -0.62, 0.74, 0.02), -12, 2)
+        lowered = np.maximum(
+            body, collar[1] - np.float32(0.02) + np.float32(0.25) * np.minimum(collar[0] ** 2, np.float32(0.2))
+        )
+        hollow = ellipsoid(moved(collar, 0, -0.05, 0), 0.44, 0.4, 0.235)
+        return cut(np.maximum(lowered - np.float32(0.03), -q[1] - np.float32(0.1)), hollow)
 
     def laces(p: Float) -> Float:
         rows = []
         for row in range(5):
-            x, y = 0.36 - 0.165 * row, 0.765 + 0.088 * row
+            x, y = 0.45 - 0.13 * row, 0.775 + 0.072 * row
             rows.append(capsule(p, (x, y - 0.05, -0.2), (x + 0.03, y + 0.01, 0.0), 0.028))
             rows.append(capsule(p, (x + 0.03, y + 0.01, 0.0), (x - 0.02, y - 0.05, 0.2), 0.028))
         return union(*rows)
@@ -216,7 +220,8 @@ def shoe() -> Scene:
         second = np.abs(q[0] * 0.8 - q[1] * 0.9 + 0.42) < 0.07
         side = (np.abs(q[2]) > 0.17) & (q[1] < 0.78)
         cloth = np.where((stripe | second) & side, vector(0.8, 0.78, 0.74), cloth)
-        cloth = np.where((q[0] < -0.98) & (q[1] > 0.3), vector(0.05, 0.06, 0.08), cloth)
+        cloth = np.where((q[0] < -1.12) & (np.abs(q[2]) < 0.12), vector(0.8, 0.78, 0.74), cloth)
+        cloth = np.where(np.hypot(np.hypot(q[0] + 0.62, (q[2] - 0.02) * 1.6), 0) < 0.37, cloth * 0.25, cloth)
         rubber = np.where((q[1] - rise(q) < 0.1), vector(0.09, 0.09, 0.1), vector(0.8, 0.79, 0.76))
         albedo = np.where(parts == 0, rubber, np.where(parts == 1, cloth, vector(0.8, 0.79, 0.77)))
         return Surface(albedo.astype(np.float32), np.where(parts == 0, 0.03, 0.0), 0.3)
@@ -378,9 +383,15 @@ def teapot() -> Scene:
         foot = cylinder(moved(q, 0, 0.04, 0), 0.3, 0.04, 0.02)
         lid = ellipsoid(moved(q, 0, 0.93, 0), 0.34, 0.12, 0.34)
         knob = ellipsoid(moved(q, 0, 1.1, 0), 0.085, 0.08, 0.085)
-        spout = union(
-            capsule(q, (0.48, 0.42, 0), (0.78, 0.62, 0), 0.105), capsule(q, (0.78, 0.62, 0), (0.95, 0.93, 0), 0.075)
-        )
+        bends = [(0.42, 0.3, 0.13), (0.7, 0.42, 0.105), (0.83, 0.62, 0.082), (0.9, 0.8, 0.07), (1.02, 0.95, 0.06)]
+        parts = [
+            capsule(q, (x0, y0, 0), (x1, y1, 0), r1)
+            for (x0, y0, _), (x1, y1, r1) in zip(bends, bends[1:], strict=False)
+        ]
+        spout = parts[0]
+        for part in parts[1:]:
+            spout = blend(spout, part, 0.06)
+        spout = cut(spout, capsule(q, (0.98, 0.91, 0), (1.2, 1.16, 0), 0.04))
         handle = torus(moved(q, -0.62, 0.56, 0), 0.27, 0.05)
         body = blend(blend(belly, spout, 0.12), handle, 0.06)
         return union(blend(body, foot, 0.05), blend(lid, knob, 0.06)) * np.float32(0.75)
@@ -389,7 +400,7 @@ def teapot() -> Scene:
         q = turned(p, 18)
         gap = np.abs(q[1] - 0.925) < 0.009
         band = np.abs(q[1] - 0.62) < 0.022
-        body = np.where(band & (np.hypot(q[0], q[2]) < 0.66), vector(0.05, 0.1, 0.34), vector(0.74, 0.73, 0.71))
+        body = np.where(band & (np.hypot(q[0], q[2]) < 0.625), vector(0.05, 0.1, 0.34), vector(0.74, 0.73, 0.71))
         return Surface(np.where(gap, body * 0.4, body).astype(np.float32), 0.05, 0.015)
 
     return Scene(
@@ -398,4 +409,67 @@ def teapot() -> Scene:
     )  # fmt: skip
 
 
-SCENES: tuple[Callable[[], Scene], ...] = (mug, bottle, shoe, tape, carton, handbag, teapot)
+def truck() -> Scene:
+    """A wooden toy truck."""
+
+    def wheels(p: Float) -> Float:
+        q = turned(np.stack([np.abs(p[0] + 0.02) - np.float32(0.55), p[1] - np.float32(0.22), p[2]]), 90, 0)
+        q[1] = np.abs(q[1]) - np.float32(0.37)
+        return cut(cylinder(q, 0.22, 0.07, 0.03), cylinder(moved(q, 0, 0.09, 0), 0.12, 0.05, 0.01))
+
+    def chassis(p: Float) -> Float:
+        return box(moved(p, 0, 0.32, 0), 0.95, 0.1, 0.32, 0.04)
+
+    def cabin(p: Float) -> Float:
+        q = moved(p, 0.52, 0.7, 0)
+        slope = q[0] * np.float32(0.86) + q[1] * np.float32(0.5) - np.float32(0.36)
+        block = np.maximum(box(q, 0.36, 0.34, 0.33, 0.06), slope)
+        window = box(moved(q, 0.02, 0.08, 0), 0.17, 0.13, 0.5, 0.04)
+        return cut(block, window)
+
+    def load(p: Float) -> Float:
+        tub = box(moved(p, -0.42, 0.62, 0), 0.5, 0.22, 0.33, 0.04)
+        tub = cut(tub, box(moved(p, -0.42, 0.74, 0), 0.44, 0.3, 0.27, 0.03))
+        balls = [
+            np.sqrt(((p - vector(x, 0.72, z)) ** 2).sum(0)) - 0.17
+            for x, z in ((-0.66, 0.08), (-0.34, -0.07), (-0.1, 0.1))
+        ]
+        return union(tub, *balls).astype(np.float32)
+
+    def pegs(p: Float) -> Float:
+        lamp = np.stack([p[0] - 0.93, p[1] - np.float32(0.52), np.abs(p[2]) - np.float32(0.2)])
+        return (np.sqrt((lamp**2).sum(0)) - np.float32(0.06)).astype(np.float32)
+
+    def parts(q: Float) -> list[Float]:
+        return [wheels(q), chassis(q), cabin(q), load(q), pegs(q)]
+
+    def shape(p: Float) -> Float:
+        return union(*parts(turned(p, 30))) * np.float32(0.85)
+
+    def paint(p: Float, _: Float) -> Surface:
+        q = turned(p, 30)
+        grain = (0.82 + 0.25 * noise(q * vector(3, 40, 40), 2)).astype(np.float32)
+        maple, red = vector(0.66, 0.44, 0.22) * grain, vector(0.6, 0.05, 0.035)
+        blue, yellow = vector(0.04, 0.16, 0.36), vector(0.85, 0.52, 0.05)
+        balls = np.where(q[0] < -0.5, yellow, np.where(q[0] < -0.2, vector(0.05, 0.3, 0.12), red))
+        in_tub = (q[1] > 0.55) & (np.abs(q[2]) < 0.26) & (np.abs(q[0] + 0.42) < 0.43)
+        colours = [maple, maple, red, np.where(in_tub, balls, blue), yellow]
+        part = np.argmin(np.stack(parts(q)), axis=0)
+        albedo = np.select([part == k for k in range(5)], [np.broadcast_to(c, p.shape) for c in colours])
+        return Surface(albedo.astype(np.float32), 0.035, 0.1)
+
+    return Scene(
+        "truck",
+        shape,
+        paint,
+        paper((0.72, 0.68, 0.6)),
+        (0, 0.5, 0),
+        1.3,
+        (0.8, 2.3, 5.6),
+        (0.02, 0.46, 0),
+        zoom=2.25,
+        seed=18,
+    )
+
+
+SCENES: tuple[Callable[[], Scene], ...] = (mug, bottle, shoe, tape, carton, handbag, teapot, truck)
