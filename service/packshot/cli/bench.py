@@ -10,9 +10,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from packshot.cli.common import Progress, add_config, config_of, table, write_file
+from packshot.cli.common import Progress, add_config, config_of, write_file
 from packshot.config import with_values
 from packshot.errors import UsageError
+from packshot.platform.table import table
 
 TWELVE_MEGAPIXELS = (4056, 3040)
 

@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from packshot.config import Config, Loaded, load
@@ -24,15 +23,6 @@ def loaded(args: argparse.Namespace) -> Loaded:
 def config_of(args: argparse.Namespace) -> Config:
     """Only the values of ``loaded``."""
     return loaded(args).config
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Left-aligned columns, two spaces apart."""
-    widths = [max(len(str(row[i])) for row in [header, *rows]) for i in range(len(header))]
-    lines = [
-        "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [header, *rows]
-    ]
-    return "\n".join(line.rstrip() for line in lines)
 
 
 class Progress:

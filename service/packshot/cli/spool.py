@@ -4,11 +4,12 @@ import argparse
 import json
 from pathlib import Path
 
-from packshot.cli.common import add_config, config_of, table, write_file
+from packshot.cli.common import add_config, config_of, write_file
 from packshot.commands import decide
 from packshot.domain import Capture, Stage
 from packshot.errors import EXIT_SPOOL, BadMessage, UsageError
 from packshot.platform.clock import SystemClock
+from packshot.platform.table import table
 from packshot.spool.port import Spool
 from packshot.wiring import open_spool
 

@@ -22,6 +22,7 @@ from packshot.demo.till import Ticket, Till
 from packshot.encode.photo import decode_photo
 from packshot.errors import EXIT_OTHER, UsageError
 from packshot.platform.resources import package_path
+from packshot.platform.table import table
 
 DEVICE = "demo-box"
 CAPTURES = 5
@@ -141,8 +142,6 @@ def _check(folder: Path, ticket: Ticket, sample: Path) -> Delivered:
 
 
 def _print_table(delivered: Sequence[Delivered]) -> None:
-    from packshot.cli.common import table
-
     print()
     print(table(["capture", "sku", "stages (ms)", "receipt", "verdict", "file"], [_cells(item) for item in delivered]))
 

@@ -1,0 +1,1 @@
+"""What lies below the adapters: durable files, clocks, the kernel's files, systemd, logging; no policy."""
