@@ -7,11 +7,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from packshot.errors import ModelError
 from packshot.matting.card import ModelCard, card_from_dict
 
 RELEASED_INDEX = "released.json"
 LARGEST_MODEL = 256 << 20
+SAMPLES = "samples"
+GOLDEN = "2-carton"
 
 
 def package_path(*parts: str) -> Path:
@@ -72,3 +77,23 @@ def _json_object(path: Path) -> Mapping[str, Any]:
     if not isinstance(data, dict):
         raise ModelError(f"{path} is not a JSON object; install the model again")
     return data
+
+
+def sample_photos() -> tuple[Path, ...]:
+    """The photos of the demo's stage, in the order in which the folder camera replays them."""
+    return tuple(sorted(package_path(SAMPLES).glob("*.jpg")))
+
+
+def golden_photo() -> bytes:
+    """The photo whose cutout is known, as a JPEG."""
+    return package_path(SAMPLES, f"{GOLDEN}.jpg").read_bytes()
+
+
+def golden_alpha() -> NDArray[np.uint8]:
+    """The golden photo's true alpha, (H, W) uint8. A healthy engine's cutout has an IoU of 0.9 or more with it."""
+    import cv2
+
+    alpha = cv2.imread(str(package_path(SAMPLES, "truth", f"{GOLDEN}.png")), cv2.IMREAD_GRAYSCALE)
+    if alpha is None:
+        raise FileNotFoundError("the golden photo's alpha is missing; install packshot again")
+    return np.asarray(alpha, np.uint8)
