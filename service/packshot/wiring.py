@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packshot.accelerator.port import Accelerator
 from packshot.bus.port import Bus
@@ -29,6 +29,9 @@ from packshot.storefront.targets.port import Target
 from packshot.trigger.port import Trigger
 
 OnFatal = Callable[[StopDaemon], None]
+if TYPE_CHECKING:
+    from packshot.storefront.ledger import Ledger
+
 CREDENTIAL_PASSWORD = "mqtt-password"  # noqa: S105 - the credential's name
 
 
@@ -195,6 +198,18 @@ def build_bus(config: Config, client_id: str, will_topic: str, on_fatal: OnFatal
         will_topic=will_topic,
     )
     return MqttBus(settings, on_fatal)
+
+
+def open_ledger(config: Config) -> "Ledger":
+    """The uploader's record of what it stored; raises SpoolError."""
+    from packshot.storefront.ledger import Ledger
+
+    return Ledger(Path(config.uploader.work_path) / "ledger.sqlite")
+
+
+def uploader_id(config: Config) -> str:
+    """The configured id, or one made from the host name."""
+    return config.uploader.id or slug_of_host()
 
 
 def build_choices(config: Config, bus: Bus, root: str, presets: Mapping[str, Preset]) -> Choices:

@@ -1,0 +1,59 @@
+"""The storefront side as a service: builds the parts, takes offers until told to stop."""
+
+import logging
+import os
+import signal
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+from packshot import wiring
+from packshot.config import Config, load
+from packshot.errors import StopDaemon
+from packshot.platform import logs, sd_notify
+from packshot.storefront.delivery import Delivery, DeliverySettings
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.5
+
+
+def main(config_path: Path | None) -> int:
+    """Serve until SIGTERM; returns the exit code. Raises PackshotError when it cannot start or go on."""
+    config = load(config_path, os.environ).config
+    logs.configure(config.log.level, config.log.format)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    serve(config, stop)
+    return 0
+
+
+def serve(config: Config, stop: threading.Event) -> None:
+    """One life of the uploader."""
+    uploader_id, fatal = wiring.uploader_id(config), list[StopDaemon]()
+    with ExitStack() as stack:
+        target = wiring.open_target(config.uploader.target, config.uploader.options)
+        stack.callback(target.close)
+        ledger = wiring.open_ledger(config)
+        stack.callback(ledger.close)
+        topic = f"{config.mqtt.root}/uploader/{uploader_id}/status"
+        bus = wiring.build_bus(config, f"packshot-uploader-{uploader_id}", topic, fatal.append)
+        stack.callback(bus.close)
+        settings = DeliverySettings(root=config.mqtt.root, max_capture_bytes=config.uploader.max_capture_bytes)
+        work = Path(config.uploader.work_path) / "parts"
+        delivery = Delivery(bus, ledger, target, uploader_id, work, settings, fatal.append)
+        delivery.start()
+        stack.callback(delivery.close)
+        sd_notify.notify("READY=1", f"STATUS=delivering to {target.name} as {uploader_id}")
+        logs.event(log, "serving", uploader=uploader_id, target=target.name, pid=os.getpid())
+        _watch(delivery, stop, fatal)
+        sd_notify.notify("STOPPING=1")
+
+
+def _watch(delivery: Delivery, stop: threading.Event, fatal: list[StopDaemon]) -> None:
+    while not stop.wait(TICK_S):
+        if fatal:
+            raise fatal[0]
+        if delivery.alive:
+            sd_notify.notify("WATCHDOG=1")
