@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -13,11 +14,12 @@ import pytest
 from packshot.camera.absent import AbsentCamera
 from packshot.camera.folder import FolderCamera
 from packshot.camera.opencv import OpenCVCamera
-from packshot.camera.port import Camera
+from packshot.camera.port import Camera, CameraInfo
 from packshot.camera.stills import encode_jpeg, media_type_of
+from packshot.camera.worker import WorkerCamera
 from packshot.domain import ShutterProof
 from packshot.errors import CameraError
-from tests.fakes.camera import FakeCamera
+from tests.fakes.camera import FakeCamera, FaultyCamera
 from tests.fakes.mjpeg import CELL, MjpegServer, number_in, stamped
 
 
@@ -51,10 +53,17 @@ def _opencv(_: Path) -> Iterator[Rig]:
         yield Rig(OpenCVCamera(server.url), server.stop, server.start)
 
 
+@contextmanager
+def _worker(tmp_path: Path) -> Iterator[Rig]:
+    camera = WorkerCamera(partial(FaultyCamera, tmp_path), CameraInfo("fake", "memory"))
+    yield Rig(camera, (tmp_path / "pull").touch, (tmp_path / "pull").unlink)
+
+
 RIGS: dict[str, Callable[[Path], AbstractContextManager[Rig]]] = {
     "fake": _fake,
     "folder": _folder,
     "opencv": _opencv,
+    "worker": _worker,
 }
 
 

@@ -6,8 +6,11 @@ camera.capture(time.monotonic(), 1.0)
 camera.taken == 1
 """
 
+import os
+import signal
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,3 +60,31 @@ class FakeCamera:
     def close(self) -> None:
         """Count the calls."""
         self.closed += 1
+
+
+class FaultyCamera(FakeCamera):
+    """A camera for a process of its own: what lies in ``folder`` decides how it fails.
+
+    "hang" makes captures and previews hang for ever, "crash" ends the process, "pull" is the cable.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def capture(self, triggered_at: float, timeout_s: float) -> Frame:
+        """As FakeCamera, unless a fault lies in the folder."""
+        self._meet_fault()
+        return super().capture(triggered_at, timeout_s)
+
+    def preview(self) -> NDArray[np.uint8] | None:
+        """As FakeCamera, unless a fault lies in the folder."""
+        self._meet_fault()
+        return super().preview()
+
+    def _meet_fault(self) -> None:
+        if (self._folder / "crash").exists():
+            os._exit(1)
+        while (self._folder / "hang").exists():
+            signal.pause()
+        self.problem = "camera fake is unplugged" if (self._folder / "pull").exists() else ""

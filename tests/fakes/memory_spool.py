@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,17 +20,13 @@ from packshot.domain import (
     CaptureRequest,
     Decision,
     Frame,
-    Shutter,
-    ShutterProof,
     Stage,
-    Verdict,
     mint_capture_id,
 )
 from packshot.errors import BadMessage, IntegrityError
 from packshot.messages import Receipt
 from packshot.spool.port import CutRecord, Finding, NewArtefact, SpoolDepth
 
-MEDIA = {"png": "image/png", "webp": "image/webp", "jpg": "image/jpeg"}
 STAGE_OF = {Decision.PUBLISH: Stage.CUT, Decision.HOLD: Stage.HELD, Decision.EMPTY: Stage.EMPTY}
 
 
@@ -44,20 +40,6 @@ class MemorySpool:
         self._receipts: dict[str, Receipt] = {}
         self._times = itertools.count(1_700_000_000_000)
         self.log: list[tuple[str, Stage]] = []
-
-    def add_cut(self, files: Mapping[str, bytes], sku: str = "", angle: int = 0) -> Capture:
-        """A capture with these deliverables, ready to be offered; the first file is the picture."""
-        number = len(self._captures)
-        request = CaptureRequest(request_id=f"request-{number}", sku=sku, angle=angle)
-        shutter = Shutter(ShutterProof.PROVEN, 0.02)
-        capture = self.accept(request, [Frame(b"original", "image/jpeg", shutter)])
-        kinds = itertools.chain(["picture"], itertools.repeat("cutout"))
-        artefacts = [
-            NewArtefact(name, kind, MEDIA[name.rsplit(".", 1)[-1]], data)
-            for (name, data), kind in zip(files.items(), kinds, strict=False)
-        ]
-        record = CutRecord(artefacts, Verdict(Decision.PUBLISH), "test", (0, 0, 1, 1), 0.5)
-        return self.store_cut(capture.capture_id, record)
 
     def accept(self, request: CaptureRequest, frames: Sequence[Frame]) -> Capture:
         with self._lock:
