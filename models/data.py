@@ -160,9 +160,11 @@ def _tar_members(path: Path, kind: str) -> Iterator[tuple[str, bytes]]:
         raise UsageError(f"cannot read {path}: {error}; fetch it again") from error
 
 
-def _load(root: Path, sets: Iterable[str], kind: str, side: int, wanted: Callable[[str], bool], limit: int | None) -> Pictures:
+def _load(
+    root: Path, sets: Iterable[str], kind: str, side: int, wanted: Callable[[str], bool], limit: int | None
+) -> Pictures:
     encoded = {name: data for name, data in members(root, sets, kind) if wanted(name)}
-    names = tuple(encoded)[:limit]
+    names = tuple(encoded) if limit is None else tuple(encoded)[:: max(1, len(encoded) // limit)]
     masks = dict(members(root, [s for s in sets if s in PAIRED], "masks")) if kind == "images" else {}
     with ThreadPoolExecutor(2) as pool:
         images = list(pool.map(lambda name: decode(name, encoded[name], side, kind), names))

@@ -1,6 +1,6 @@
 """From trained weights to a released model: float and int8 graphs, files, and the card that describes them.
 
-    python -m models.quantize --config default --weights W.pt --version 0.1.0 --data ../shared/data
+python -m models.quantize --config default --weights W.pt --version 0.1.0 --data ../shared/data
 """
 
 import argparse

@@ -108,7 +108,9 @@ class U2NetLite(nn.Module):
         outs = [stage.out for stage in config.stages]
         self.stem = ConvBlock(3, config.stem, stride=2)
         self.encoder = nn.ModuleList(map(RSU, [config.stem, *outs[:-1]], config.stages))
-        self.lateral = nn.ModuleList(nn.Conv2d(deep, out, 1) for deep, out in zip(outs[:0:-1], outs[-2::-1], strict=True))
+        self.lateral = nn.ModuleList(
+            nn.Conv2d(deep, out, 1) for deep, out in zip(outs[:0:-1], outs[-2::-1], strict=True)
+        )
         self.decoder = nn.ModuleList(RSU(stage.out, stage) for stage in config.stages[-2::-1])
         self.head = nn.ModuleList(nn.Conv2d(out, 1, 3, padding=1) for out in outs[-2::-1])
 
@@ -134,7 +136,9 @@ class PublishedRSU(nn.Module):
         self.dilated = stage.dilated
         rate = [2**level if stage.dilated else 1 for level in range(height)]
         self.entry = published_conv(channels_in, out)
-        self.down = nn.ModuleList(published_conv(mid if level else out, mid, rate[level]) for level in range(height - 1))
+        self.down = nn.ModuleList(
+            published_conv(mid if level else out, mid, rate[level]) for level in range(height - 1)
+        )
         self.bottom = published_conv(mid, mid, rate[-1] if stage.dilated else 2)
         self.up = nn.ModuleList(
             published_conv(2 * mid, mid if level else out, rate[level]) for level in reversed(range(height - 1))

@@ -1,0 +1,72 @@
+"""Losses on logits: binary cross-entropy, soft IoU and SSIM for drawn masks, cross-entropy and L1 for exact alpha.
+
+All work per picture: logits and targets (B, 1, H, W), target in [0, 1] -> (B,).
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+MAIN_WEIGHT = 2.0
+SIDE_WEIGHT = 0.5
+SSIM_WINDOW = 11
+SSIM_SIGMA = 1.5
+
+
+def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropy, mean over pixels."""
+    return F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean((1, 2, 3))
+
+
+def soft_iou(mask: Tensor, target: Tensor) -> Tensor:
+    """1 - intersection over union of soft masks; one pixel of slack makes empty against empty perfect."""
+    intersection = (mask * target).sum((1, 2, 3))
+    union = (mask + target - mask * target).sum((1, 2, 3))
+    return 1.0 - (intersection + 1.0) / (union + 1.0)
+
+
+def dissimilarity(mask: Tensor, target: Tensor) -> Tensor:
+    """1 - SSIM, mean over pixels, Gaussian window of 11 pixels (Wang et al., TIP 2004)."""
+    mean_m, mean_t = _smooth(mask), _smooth(target)
+    variance_m = _smooth(mask * mask) - mean_m**2
+    variance_t = _smooth(target * target) - mean_t**2
+    covariance = _smooth(mask * target) - mean_m * mean_t
+    c1, c2 = 0.01**2, 0.03**2
+    luminance = (2 * mean_m * mean_t + c1) / (mean_m**2 + mean_t**2 + c1)
+    structure = (2 * covariance + c2) / (variance_m + variance_t + c2)
+    return 1.0 - (luminance * structure).mean((1, 2, 3))
+
+
+def _smooth(x: Tensor) -> Tensor:
+    offsets = torch.arange(SSIM_WINDOW, device=x.device, dtype=x.dtype) - SSIM_WINDOW // 2
+    window = torch.exp(-(offsets**2) / (2 * SSIM_SIGMA**2))
+    window = window / window.sum()
+    across = F.conv2d(x, window.view(1, 1, 1, -1), padding=(0, SSIM_WINDOW // 2))
+    return F.conv2d(across, window.view(1, 1, -1, 1), padding=(SSIM_WINDOW // 2, 0))
+
+
+def total(outputs: Sequence[Tensor], target: Tensor, exact: Tensor) -> Tensor:
+    """Scalar loss of deeply supervised ``outputs`` (coarsest first) against ``target`` (B, 1, S, S).
+
+    ``exact`` (B,) is 1 where the target is true alpha: overlap and structure terms give way to L1 there.
+    """
+    loss = torch.zeros((), device=target.device)
+    for logits in outputs[:-1]:
+        loss = loss + SIDE_WEIGHT * _side(logits.float(), _shrink(target, logits)).mean()
+    logits, mask_target = outputs[-1].float(), _shrink(target, outputs[-1])
+    mask = torch.sigmoid(logits)
+    drawn = soft_iou(mask, mask_target) + dissimilarity(mask, mask_target)
+    alpha = (mask - mask_target).abs().mean((1, 2, 3))
+    main = cross_entropy(logits, mask_target) + torch.where(exact > 0, alpha, drawn)
+    return loss + MAIN_WEIGHT * main.mean()
+
+
+def _side(logits: Tensor, target: Tensor) -> Tensor:
+    return cross_entropy(logits, target) + soft_iou(torch.sigmoid(logits), target)
+
+
+def _shrink(target: Tensor, logits: Tensor) -> Tensor:
+    """Area average of the target on the logits' grid."""
+    return F.adaptive_avg_pool2d(target, logits.shape[-2:])
