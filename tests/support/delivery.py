@@ -7,13 +7,24 @@ capture = rig.spool.add_cut({"picture.webp": b"..."}, sku="A-1")
 rig.wake(); rig.wait_receipted([capture])
 """
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from packshot.bus.mqtt import MqttBus
-from packshot.domain import Capture, Stage
+from packshot.domain import (
+    Capture,
+    CaptureRequest,
+    Decision,
+    Frame,
+    Shutter,
+    ShutterProof,
+    Stage,
+    Verdict,
+)
 from packshot.outbox import Outbox, OutboxSettings
+from packshot.spool.port import CutRecord, NewArtefact, Spool
 from packshot.storefront.delivery import Delivery, DeliverySettings
 from packshot.storefront.ledger import Ledger
 from packshot.storefront.targets.folder import FolderTarget
@@ -26,10 +37,26 @@ DEVICE = "studio-1"
 ROOT = f"packshot/{DEVICE}"
 
 
+MEDIA = {"png": "image/png", "webp": "image/webp", "jpg": "image/jpeg"}
+
+
+def add_cut(spool: Spool, files: Mapping[str, bytes], request_id: str, sku: str = "", angle: int = 0) -> Capture:
+    """A capture with these deliverables, ready to be offered; the first file is the picture."""
+    request = CaptureRequest(request_id=request_id, sku=sku, angle=angle)
+    capture = spool.accept(request, [Frame(b"original", "image/jpeg", Shutter(ShutterProof.PROVEN, 0.02))])
+    kinds = itertools.chain(["picture"], itertools.repeat("cutout"))
+    artefacts = [
+        NewArtefact(name, kind, MEDIA[name.rsplit(".", 1)[-1]], data)
+        for (name, data), kind in zip(files.items(), kinds, strict=False)
+    ]
+    record = CutRecord(artefacts, Verdict(Decision.PUBLISH), "test", (0, 0, 1, 1), 0.5)
+    return spool.store_cut(capture.capture_id, record)
+
+
 class Box:
     """The outbox of one device with its own connection."""
 
-    def __init__(self, broker: Broker, spool: Any, settings: OutboxSettings, device: str, **mqtt: Any) -> None:
+    def __init__(self, broker: Broker, spool: Spool, settings: OutboxSettings, device: str, **mqtt: Any) -> None:
         self.root = f"packshot/{device}"
         self.bus = MqttBus(broker.settings(f"packshot-{device}", will_topic=f"{self.root}/status", **mqtt))
         self.announced: list[tuple[str, Stage, str]] = []
@@ -86,12 +113,13 @@ class Uploader:
 class Rig:
     """A box and uploaders on one broker; closes them all."""
 
-    def __init__(self, folder: Path, broker: Broker, spool: Any = None) -> None:
+    def __init__(self, folder: Path, broker: Broker, spool: Spool | None = None) -> None:
         self.folder = folder
         self.broker = broker
         self.shop = folder / "shop"
         (folder / "spool").mkdir(exist_ok=True)
         self.spool = spool or MemorySpool(folder / "spool")
+        self._requests = 0
         self.boxes: list[Box] = []
         self.uploaders: list[Uploader] = []
 
@@ -119,6 +147,13 @@ class Rig:
         )
         self.uploaders.append(uploader)
         return uploader
+
+    def cut(self, files: Mapping[str, bytes], sku: str = "", angle: int = 0) -> Capture:
+        """A new capture, ready to be delivered."""
+        self._requests += 1
+        capture = add_cut(self.spool, files, f"request-{self._requests}", sku, angle)
+        self.wake()
+        return capture
 
     def wake(self) -> None:
         for box in self.boxes:
@@ -150,3 +185,4 @@ class Rig:
     def close(self) -> None:
         for part in (*self.boxes, *self.uploaders):
             part.close()
+        self.spool.close()
