@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from packshot.accelerator.deadline import DeadlineAccelerator
+from packshot.accelerator.guarded import GuardedAccelerator
 from packshot.accelerator.litert import LiteRT
 from packshot.accelerator.port import Accelerator
 from packshot.errors import AcceleratorError
@@ -18,6 +20,10 @@ TFLITE = not LITERT and importlib.util.find_spec("tflite_runtime") is not None
 
 ENGINES: dict[str, Callable[[], Accelerator]] = {
     "fake": lambda: FakeAccelerator(tiny()[0]),
+    "deadline": lambda: DeadlineAccelerator(FakeAccelerator(tiny()[0], "deadline"), 10.0),
+    "guarded": lambda: GuardedAccelerator(
+        lambda: FakeAccelerator(tiny()[0], "guarded"), FakeAccelerator(tiny()[0], "guarded cpu"), _random_input(0)
+    ),
 }
 if LITERT:
     ENGINES["litert-xnnpack"] = lambda: LiteRT(tiny()[1], tiny()[0])
