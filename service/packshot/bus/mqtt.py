@@ -183,10 +183,11 @@ class MqttBus:
         self._connects += 1
         log.info("connected to %s:%d, MQTT %s", self._settings.host, self._settings.port, self.protocol)
         try:
-            if self._settings.will_topic:
-                self.publish(self._settings.will_topic, self._settings.birth_payload, retain=True)
+            # "online" promises that commands are heard, so the broker must have our subscriptions before it.
             for topic_filter, route in self._routes.items():
                 self._subscribe_now(topic_filter, route)
+            if self._settings.will_topic:
+                self.publish(self._settings.will_topic, self._settings.birth_payload, retain=True)
             self._on_connected()
         except BrokerError as error:
             log.info("the connection ended while it was being set up: %s", error)
