@@ -14,7 +14,7 @@ from packshot.domain import ENDED, Stage
 from packshot.errors import BadMessage, BrokerError
 from packshot.messages import JobEvent, Response, decode
 
-CONNECT_S = 10.0
+CONNECT_S = 6.0
 VISIBLE_END = frozenset(stage.value for stage in ENDED) | {Stage.HELD.value}
 
 

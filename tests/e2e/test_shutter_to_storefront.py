@@ -173,7 +173,7 @@ def test_sigterm_finishes_the_capture_in_hand_and_says_goodbye(box: Appliance, e
     ear.wait(f"{ROOT}/status", lambda message: message.payload == b"offline")
     assert box.call("spool", "check").returncode == 0
     shown = json.loads(box.call("spool", "show", capture_id).stdout)
-    assert shown["stage"] in ("accepted", "cut", "held")
+    assert shown["stage"] in ("accepted", "cut", "offered")
 
 
 def test_reload_refuses_a_broken_configuration_and_takes_a_good_one(box: Appliance, ear: Ear) -> None:

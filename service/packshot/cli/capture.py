@@ -31,7 +31,9 @@ def run(args: argparse.Namespace) -> int:
     """Send the command, print the answer."""
     from packshot.client import CommandClient
     from packshot.messages import CaptureCommand, encode
+    from packshot.platform.logs import quieten
 
+    quieten("packshot.bus")  # what it warns of becomes our one line
     command = CaptureCommand(
         request_id=args.request_id or mint_request_id(),
         sku=args.sku,

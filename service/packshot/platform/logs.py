@@ -20,6 +20,11 @@ def configure(level: str, form: Literal["auto", "text", "json"]) -> None:
     logger.propagate = False
 
 
+def quieten(name: str) -> None:
+    """Keep a part's log to itself, for commands that report its trouble in their own words."""
+    logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 def event(logger: logging.Logger, text: str, level: int = logging.INFO, /, **fields: object) -> None:
     """Log one structured event; fields that are empty are left out."""
     logger.log(level, text, extra={"fields": {key: value for key, value in fields.items() if value not in ("", None)}})
