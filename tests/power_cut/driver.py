@@ -1,15 +1,14 @@
-"""One step of a capture in a process of its own, to be killed or failed at any system call.
+"""One step of a capture, done in a process of its own that is killed or failed at any system call.
 
-``python -m tests.power_cut.driver ROOT STEP`` opens the spool, says ``begin``, does the step, says ``ack``. When the
-spool refuses for want of room it says ``full`` and tries once more, as the daemon does when room was made.
+It opens the spool, says ``begin``, does the step, says ``ack``. When the spool refuses for want of room it says
+``full`` and tries once more, as the daemon does when room was made.
 """
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from packshot.domain import IN_DELIVERY, Stage
+from packshot.domain import Capture, Stage
 from packshot.errors import PackshotError, SpoolFull
 from packshot.spool.limits import Retention
 from packshot.spool.sqlite_spool import SqliteSpool
@@ -24,22 +23,27 @@ def accept(spool: SqliteSpool) -> None:
     spool.accept(a_request("shot"), [a_frame(data) for data in FRAMES])
 
 
+def shot(spool: SqliteSpool) -> Capture:
+    """The capture that all steps are about."""
+    capture = spool.find_request("shot")
+    assert capture is not None
+    return capture
+
+
 def cut(spool: SqliteSpool) -> None:
     """The cutout, in place of a former one if there is one."""
-    capture = spool.captures({Stage.ACCEPTED, Stage.HELD})[0]
-    spool.store_cut(capture.capture_id, a_cut(b"second look", names=("cutout.png", "mask.png")))
+    spool.store_cut(shot(spool).capture_id, a_cut(b"second look", names=("cutout.png", "mask.png")))
 
 
 def receipt(spool: SqliteSpool) -> None:
     """The uploader's word."""
-    capture = spool.captures(IN_DELIVERY | {Stage.RECEIPTED})[0]
-    spool.record_receipt(capture.capture_id, receipt_for(capture))
+    spool.record_receipt(shot(spool).capture_id, receipt_for(shot(spool)))
 
 
 def purge(spool: SqliteSpool) -> None:
-    """A person's order."""
-    for capture in spool.captures({Stage.RECEIPTED}):
-        spool.purge(capture.capture_id)
+    """A person's order; done already if it was interrupted after it counted."""
+    if spool.get(shot(spool).capture_id):
+        spool.purge(shot(spool).capture_id)
 
 
 def life(spool: SqliteSpool) -> None:
@@ -48,8 +52,7 @@ def life(spool: SqliteSpool) -> None:
     say("accepted")
     cut(spool)
     say("cut")
-    capture = spool.captures()[0]
-    spool.advance(capture.capture_id, Stage.OFFERED)
+    spool.advance(shot(spool).capture_id, Stage.OFFERED)
     say("offered")
     receipt(spool)
     say("receipted")
@@ -73,8 +76,8 @@ def say(word: str) -> None:
     os.write(1, word.encode() + b"\n")
 
 
-def main(root: Path, step: str) -> int:
-    """The exit code the daemon would end with."""
+def do(root: Path, step: str) -> int:
+    """Do the step; returns the exit code the daemon would end with."""
     try:
         if step == "reopen":
             say("begin")
@@ -88,11 +91,7 @@ def main(root: Path, step: str) -> int:
             STEPS[step](spool)
         say("ack")
     except PackshotError as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        os.write(2, f"{type(error).__name__}: {error}\n".encode())
         return error.exit_code
     spool.close()
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from packshot.domain import Stage
 from packshot.errors import PackshotError
 from packshot.spool.sqlite_spool import SqliteSpool
 from tests.power_cut.disk import Disk, Loss
-from tests.power_cut.driver import FRAMES
-from tests.power_cut.trace import Call, driver, needs_strace, record
+from tests.power_cut.driver import FRAMES, do
+from tests.power_cut.trace import Call, needs_strace, record
 from tests.support.spool import ROOMY, a_frame, a_request
 
 pytestmark = [needs_strace, pytest.mark.faults]
@@ -37,7 +38,7 @@ def life(memory: Path) -> tuple[Path, list[Call]]:
     """The folder in which a capture lived from shutter to purge, and every call that was made."""
     root = memory / "life"
     root.mkdir()
-    return root, record(driver(root, "life"), memory / "life.log")
+    return root, record(partial(do, root, "life"), memory / "life.log")
 
 
 def said(call: Call) -> list[str]:
@@ -111,6 +112,16 @@ def test_nothing_is_unflushed_when_a_step_is_acknowledged(life: tuple[Path, list
     assert seen == WORDS
 
 
+def test_names_in_the_root_are_durable_before_the_first_step(life: tuple[Path, list[Call]]) -> None:
+    root, calls = life
+    disk = Disk(root)
+    for call in calls:
+        if "begin" in said(call):
+            assert [name for name in disk.unflushed() if name.endswith("/")] == []
+            return
+        disk.do(call)
+
+
 def test_files_and_names_are_durable_before_the_row_that_speaks_of_them(life: tuple[Path, list[Call]]) -> None:
     root, calls = life
     disk = Disk(root)
@@ -156,7 +167,7 @@ def test_opening_after_a_power_cut_may_itself_be_cut_off(life: tuple[Path, list[
 
 def _cut_power_during_recovery(wounded: Path, memory: Path, progress: int) -> None:
     disk = Disk.of(wounded)
-    calls = record(driver(wounded, "reopen"), memory / "reopen.log")
+    calls = record(partial(do, wounded, "reopen"), memory / "reopen.log")
     for point, call in enumerate(calls):
         disk.do(call)
         if call.path.is_relative_to(wounded):

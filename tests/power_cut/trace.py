@@ -1,16 +1,18 @@
-"""Run a program under strace and read back, call by call, what it did to the files below one folder."""
+"""Run something under strace and read back, call by call, what it did to the files below one folder."""
 
+import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, NoReturn
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
 CALLS = (
     "write",
     "pwrite64",
@@ -51,27 +53,72 @@ class Call:
     creates: bool = False
 
 
-def driver(root: Path, step: str) -> list[str]:
-    """The command line of one step in a process of its own."""
-    return [sys.executable, "-m", "tests.power_cut.driver", str(root), step]
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended: exit code (negative: the signal that killed it), and all it said."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
 
 
-def run(command: Sequence[str], *strace_options: str) -> subprocess.CompletedProcess[bytes]:
-    """Run the command in the repository's root, under strace if there are options for it."""
-    environment = {
-        "PYTHONPATH": f"{REPOSITORY / 'service'}:{REPOSITORY}",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PATH": "/usr/bin:/bin",
-    }
-    wrapper = ["strace", "--seccomp-bpf", "-f", "-qq", *strace_options] if strace_options else []
-    return subprocess.run([*wrapper, *command], cwd=REPOSITORY, env=environment, capture_output=True, timeout=120)
+def run(act: Callable[[], int], *strace_options: str) -> Ended:
+    """Do ``act`` in a forked process, under strace if there are options for it; its result is the exit code.
+
+    Forking spares the thousands of calls of starting Python, and strace counts from the act's first call.
+    """
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        gate, opener = os.pipe()
+        child = os.fork()
+        if child == 0:
+            _be_the_child(act, gate, stdout.fileno(), stderr.fileno())
+        tracer = _attach(child, strace_options) if strace_options else None
+        os.write(opener, b"go")
+        _, status = os.waitpid(child, 0)
+        if tracer:
+            tracer.communicate(timeout=30)
+        os.close(gate)
+        os.close(opener)
+        return Ended(os.waitstatus_to_exitcode(status), *(_all_of(file) for file in (stdout, stderr)))
 
 
-def record(command: Sequence[str], log: Path) -> list[Call]:
-    """Run the command to its end and return its calls in order; the words it said are writes to ``/dev/stdout``."""
-    done = run(command, "-y", "-xx", "-s", str(1 << 20), "-o", str(log), "-e", f"trace={','.join(CALLS)}")
-    assert done.returncode == 0, done.stderr.decode()
-    return list(parse(log.read_text()))
+def _be_the_child(act: Callable[[], int], gate: int, stdout: int, stderr: int) -> NoReturn:
+    code = 70
+    try:
+        os.dup2(stdout, 1)
+        os.dup2(stderr, 2)
+        os.read(gate, 2)
+        code = act()
+    except BaseException:
+        os.write(2, traceback.format_exc().encode())
+    finally:
+        os._exit(code)
+
+
+def _attach(child: int, options: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Put strace on a process that waits; it counts from here on."""
+    tracer = subprocess.Popen(["strace", "-f", "-p", str(child), *options], stderr=subprocess.PIPE)
+    assert tracer.stderr is not None
+    line = tracer.stderr.readline()
+    assert b"attached" in line, line
+    return tracer
+
+
+def _all_of(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def record(act: Callable[[], int], log: Path) -> list[Call]:
+    """Do ``act`` to its end and return its calls in order; the words it said are writes to ``/dev/stdout``."""
+    return list(parse(logged(act, log)))
+
+
+def logged(act: Callable[[], int], log: Path) -> str:
+    """The log of ``act`` done to its end, as ``parse`` and ``moments`` read it."""
+    done = run(act, "-y", "-xx", "-s", str(1 << 20), "-o", str(log), "-e", f"trace={','.join(CALLS)}")
+    assert done.code == 0, done.stderr.decode()
+    return log.read_text()
 
 
 def parse(log: str) -> Iterator[Call]:
@@ -109,3 +156,37 @@ def _call(name: str, arguments: str) -> Call | None:
 
 def _decode(text: str) -> bytes:
     return bytes.fromhex(text.replace("\\x", ""))
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The ``number``-th (from 1) call of this name in a process, counted as strace's ``when`` does."""
+
+    call: str
+    number: int
+    file: str
+
+
+def moments(log: str, since: str = "begin", until: str = "ack") -> list[Moment]:
+    """Every call of an strace log between two words that the process said, the second included."""
+    counts: dict[str, int] = {}
+    found: list[Moment] = []
+    begun = False
+    for name, arguments in re.findall(r"^\d+ +(\w+)\((.*)\) += ", log, re.MULTILINE):
+        counts[name] = counts.get(name, 0) + 1
+        word = _said(name, arguments)
+        paths = [
+            _decode(text).decode(errors="replace") for text in re.findall(r"[<\"]((?:\\x[0-9a-f]{2})*)[>\"]", arguments)
+        ]
+        if begun and name != "openat":
+            found.append(Moment(name, counts[name], word or paths[0].rpartition("/")[2]))
+        begun = begun or word == since
+        if begun and word == until:
+            return found
+    raise AssertionError(f"the process never said {since} and {until}")
+
+
+def _said(name: str, arguments: str) -> str:
+    if name != "write" or not arguments.startswith("1<"):
+        return ""
+    return _decode(TEXT.findall(arguments)[0]).decode().strip()
