@@ -9,9 +9,12 @@ from dataclasses import dataclass
 import pytest
 
 from packshot.trigger.absent import AbsentTrigger
+from packshot.trigger.button import ButtonTrigger
 from packshot.trigger.port import Trigger, TriggerAction
+from packshot.trigger.scanned import ScannedSku
 from packshot.trigger.stdin import StdinTrigger
 from packshot.trigger.timer import TimerTrigger
+from tests.fakes.gpio import FakeLine
 from tests.fakes.trigger import FakeTrigger, Fired
 
 
@@ -42,11 +45,29 @@ def _stdin() -> Iterator[Rig]:
     os.close(reading)
 
 
+@contextmanager
+def _button() -> Iterator[Rig]:
+    line = FakeLine()
+    yield Rig(ButtonTrigger("/dev/gpiochip0", 17, open_line=lambda: line), line.press)
+
+
+@contextmanager
+def _scanned() -> Iterator[Rig]:
+    button = FakeTrigger()
+    yield Rig(ScannedSku(button, FakeTrigger()), button.press)
+
+
 def _write(descriptor: int, data: bytes) -> None:
     os.write(descriptor, data)
 
 
-RIGS: dict[str, Callable[[], AbstractContextManager[Rig]]] = {"fake": _fake, "timer": _timer, "stdin": _stdin}
+RIGS: dict[str, Callable[[], AbstractContextManager[Rig]]] = {
+    "fake": _fake,
+    "timer": _timer,
+    "stdin": _stdin,
+    "button": _button,
+    "scanned": _scanned,
+}
 
 
 @pytest.fixture(params=list(RIGS))

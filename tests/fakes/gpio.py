@@ -1,0 +1,46 @@
+"""A GPIO line without a chip: the finger is a method."""
+
+import queue
+import time
+from collections.abc import Sequence
+from typing import Self
+
+from packshot.trigger.button import Edge
+
+
+class FakeLine:
+    """Implements ``packshot.trigger.button.Line``; ``pull`` makes it fail as a chip that is unbound does."""
+
+    def __init__(self) -> None:
+        self._edges: queue.Queue[Edge | OSError] = queue.Queue()
+        self.released = 0
+
+    def press(self, seconds: float = 0.1) -> None:
+        """Down and up again, without waiting: the time stamps say how long."""
+        now = time.monotonic()
+        self._edges.put(Edge(True, now - seconds))
+        self._edges.put(Edge(False, now))
+
+    def hold(self, seconds: float) -> None:
+        """Down since some seconds, and not let go."""
+        self._edges.put(Edge(True, time.monotonic() - seconds))
+
+    def pull(self) -> None:
+        """Fail the next wait."""
+        self._edges.put(OSError(19, "No such device"))
+
+    def wait(self, timeout_s: float) -> Sequence[Edge]:
+        """One edge at a time."""
+        try:
+            edge = self._edges.get(timeout=min(timeout_s, 0.02))
+        except queue.Empty:
+            return ()
+        if isinstance(edge, OSError):
+            raise edge
+        return (edge,)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.released += 1
