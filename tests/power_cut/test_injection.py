@@ -29,6 +29,8 @@ from tests.support.spool import (
 
 pytestmark = [needs_strace, pytest.mark.faults, pytest.mark.slow]
 
+DELETIONS = {"unlink", "rmdir"}
+"""Where a deletion fails, its file is what stays behind; ``collect`` or the next opening finishes the job."""
 IGNORED_BY_SQLITE = "run"
 """SQLite flushes the spool's folder with its first commit and does not look at the outcome. That does no harm: the
 spool has done so itself on opening, see ``test_names_in_the_root_are_durable_before_the_first_step``."""
@@ -185,7 +187,7 @@ def test_full_disk_at_any_call_is_refused_and_leaves_nothing_behind(scene: Scene
         root, done = scene.hit(moment, "error=ENOSPC")
         if done.code == 0:
             assert done.stdout.split() == [b"begin", b"full", b"ack"], moment
-            assert findings(root) == [], moment
+            assert moment.call in DELETIONS or findings(root) == [], moment
             assert look(root, step) is step.after
         else:
             assert done.code == EXIT_SPOOL, (moment, done.stderr.decode())

@@ -16,6 +16,7 @@ MANY = 1_000_000
 
 def collect(store: Store, rules: Retention) -> int:
     """Delete what is past its time; returns bytes freed. By age nothing goes without a synchronised clock."""
+    _finish_deletions(store)
     freed = _drop_private(store) if rules.privacy else 0
     now_ms = store.stamp()
     if now_ms is None:
@@ -38,6 +39,15 @@ def drop_if_private(store: Store, rules: Retention, record: Record) -> None:
     """In privacy mode a capture that ended keeps no file, at once."""
     if rules.privacy and record.stage in DELETABLE and record.files:
         store.drop_files(record.capture_id, DELETABLE, Kept.ENTRY)
+
+
+def _finish_deletions(store: Store) -> None:
+    """Remove folders that the index says are gone: an earlier attempt failed half-way."""
+    known = store.index.kept_by_id()
+    for capture_id in store.files.capture_ids():
+        if known.get(capture_id, Kept.FILES) is not Kept.FILES:
+            with store.files.lock(capture_id):
+                store.files.remove(capture_id)
 
 
 def _drop_private(store: Store) -> int:
