@@ -1,9 +1,11 @@
 """Photo to cutout, and cutout to the pictures a storefront takes; shared by the daemon and ``packshot cut``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -12,10 +14,11 @@ from numpy.typing import NDArray
 from packshot.accelerator.port import Accelerator
 from packshot.domain import Decision, Verdict
 from packshot.encode.port import DecodeLimits, EncodeSettings, Patch, Photo, PhotoDecoder, PictureEncoder, PictureFormat
-from packshot.matting.cleanup import remove_specks
+from packshot.matting.band import UNKNOWN
+from packshot.matting.cleanup import drop_specks
 from packshot.matting.compose import lay_on_colour, lay_on_picture, scale_rgba
-from packshot.matting.foreground import estimate_foreground
-from packshot.matting.refine import EdgeSettings, Profile, refine_alpha
+from packshot.matting.foreground import ColourSettings, decontaminate, estimate_colours
+from packshot.matting.refine import EdgeSettings, Matte, Profile, coarse_matte, fine_alpha
 from packshot.matting.tensor import coarse_mask, network_input, stretch
 from packshot.matting.verdict import Thresholds, judge
 from packshot.presets import Preset, lay_out
@@ -23,6 +26,10 @@ from packshot.presets import Preset, lay_out
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
 Alpha8 = NDArray[np.uint8]
+T = TypeVar("T")
+
+WORKING_SIDE = 1024  # px, of the picture on which network, matte and colours work
+REDUCED_SIDE = 560  # px, the least shorter side of a reduced decode
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class CutOptions:
 
     profile: Profile = Profile.AUTO
     edges: EdgeSettings = field(default_factory=EdgeSettings)
+    colours: ColourSettings = field(default_factory=ColourSettings)
     thresholds: Thresholds = field(default_factory=Thresholds)
     limits: DecodeLimits = field(default_factory=DecodeLimits)
 
@@ -92,34 +100,82 @@ class Picture:
 
 
 class Cutter:
-    """Cuts photos out with one accelerator. Not thread-safe, as the accelerator is not."""
+    """Cuts photos out with one accelerator; not thread-safe, as the accelerator is not.
 
-    def __init__(self, accelerator: Accelerator, decoder: PhotoDecoder, options: CutOptions | None = None) -> None:
+    With ``threads`` > 1 the whole photo is decoded while the network looks at a reduced one; ``close`` ends the thread.
+    """
+
+    def __init__(
+        self, accelerator: Accelerator, decoder: PhotoDecoder, options: CutOptions | None = None, *, threads: int = 2
+    ) -> None:
         self._accelerator = accelerator
         self._decoder = decoder
         self._options = options or CutOptions()
+        self._pool = ThreadPoolExecutor(1, "decode") if threads > 1 else None
+
+    def close(self) -> None:
+        """End the threads; the accelerator belongs to the caller."""
+        if self._pool:
+            self._pool.shutdown()
 
     def cut(self, photo: bytes | Photo, options: CutOptions | None = None) -> CutResult:
         """Cut one photo out. Raises BadImage for bytes that cannot be read, AcceleratorError from the engine."""
-        options = options or self._options
-        clock = _StageClock()
-        with clock.stage("decode"):
-            shot = photo if isinstance(photo, Photo) else self._decoder.decode(photo, options.limits)
+        options, clock = options or self._options, _StageClock()
+        small, whole = self._open(photo, options, clock)
         with clock.stage("network"):
-            mask = self._coarse(shot.pixels)
+            mask = self._coarse(small)
         with clock.stage("edges"):
-            profile = Profile.HARD if options.profile is Profile.AUTO else options.profile
-            alpha = remove_specks(refine_alpha(shot.pixels, mask, profile, options.edges))
+            matte = drop_specks(coarse_matte(small, mask, options.profile, options.edges))
         with clock.stage("colour"):
+            colours = estimate_colours(small, fine_alpha(small, matte, options.edges), options.colours)
+        shot = whole()
+        with clock.stage("edges"):
+            alpha = fine_alpha(shot.pixels, matte, options.edges)
             bbox = bounding_box(alpha)
-            box_rgba = _colour(shot.pixels, alpha, bbox)
         with clock.stage("verdict"):
-            verdict = judge(mask, stretch(shot.pixels, *mask.shape), bbox, options.thresholds)
-        if verdict.decision is Decision.EMPTY:
-            bbox, box_rgba = None, np.zeros((0, 0, 4), np.uint8)
-        height, width = alpha.shape
-        engine = self._accelerator.engine
-        return CutResult(height, width, bbox, box_rgba, verdict, profile, engine, clock.stage_ms, shot.notes)
+            verdict = judge(mask, stretch(small, *mask.shape), bbox, options.thresholds)
+        with clock.stage("colour"):
+            seen = bbox if verdict.decision is not Decision.EMPTY else None
+            box_rgba = decontaminate(shot.pixels, alpha, colours, seen) if seen else np.zeros((0, 0, 4), np.uint8)
+        return CutResult(
+            height=alpha.shape[0],
+            width=alpha.shape[1],
+            bbox=seen,
+            box_rgba=box_rgba,
+            verdict=verdict,
+            profile=_used_profile(matte, options.profile),
+            engine=self._accelerator.engine,
+            stage_ms=clock.total(),
+            notes=shot.notes,
+        )
+
+    def _open(
+        self, photo: bytes | Photo, options: CutOptions, clock: "_StageClock"
+    ) -> tuple[RGB8, Callable[[], Photo]]:
+        """A working picture of at most ``WORKING_SIDE`` px, and a call that gives the whole photo."""
+        if isinstance(photo, Photo):
+            return _working_picture(photo.pixels), lambda: photo
+        reduced = None
+        if self._pool is not None:
+            decoding = self._pool.submit(self._timed_decode, photo, options)
+            with clock.stage("reduced"):
+                reduced = self._reduced(photo, options)
+            if reduced is not None:
+                return _working_picture(reduced), lambda: clock.add("decode", *decoding.result())
+            shot = clock.add("decode", *decoding.result())
+        else:
+            shot = clock.add("decode", *self._timed_decode(photo, options))
+        return _working_picture(shot.pixels), lambda: shot
+
+    def _reduced(self, data: bytes, options: CutOptions) -> RGB8 | None:
+        card = self._accelerator.card
+        side = max(card.input.height, card.input.width, 2 * card.output.height, 2 * card.output.width, REDUCED_SIDE)
+        return self._decoder.reduced(data, options.limits, side)
+
+    def _timed_decode(self, data: bytes, options: CutOptions) -> tuple[Photo, float]:
+        began = perf_counter()
+        shot = self._decoder.decode(data, options.limits)
+        return shot, perf_counter() - began
 
     def _coarse(self, pixels: RGB8) -> NDArray[np.float32]:
         card = self._accelerator.card
@@ -164,16 +220,19 @@ def bounding_box(alpha: Alpha8) -> tuple[int, int, int, int] | None:
     return (left, top, width, height) if width and height else None
 
 
-def _colour(pixels: RGB8, alpha: Alpha8, bbox: tuple[int, int, int, int] | None) -> RGBA8:
-    if bbox is None:
-        return np.zeros((0, 0, 4), np.uint8)
-    left, top, width, height = bbox
-    part = (slice(top, top + height), slice(left, left + width))
-    image, coverage = (values[part].astype(np.float32) / np.float32(255) for values in (pixels, alpha))
-    colour = np.rint(estimate_foreground(image, coverage) * 255).astype(np.uint8)
-    colour[alpha[part] == 255] = pixels[part][alpha[part] == 255]
-    colour[alpha[part] == 0] = 0
-    return np.dstack([colour, alpha[part]])
+def _working_picture(pixels: RGB8) -> RGB8:
+    """The picture with its longer side at most ``WORKING_SIDE`` px."""
+    height, width = pixels.shape[:2]
+    scale = WORKING_SIDE / max(height, width)
+    return pixels if scale >= 1 else stretch(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def _used_profile(matte: Matte, asked: Profile) -> Profile:
+    """What ``auto`` came out as, by the larger part of the band."""
+    if asked is not Profile.AUTO:
+        return asked
+    band = matte.regions == UNKNOWN
+    return Profile.SOFT if band.any() and float(matte.softness[band].mean()) > 0.5 else Profile.HARD
 
 
 def _arrange(result: CutResult, preset: Preset) -> Patch:
@@ -194,13 +253,25 @@ def _whole(patch: Patch) -> RGBA8:
 
 
 class _StageClock:
-    """Milliseconds of each stage, in the order they ran."""
+    """Milliseconds of each stage, and of all of them together as the wall saw it."""
 
     def __init__(self) -> None:
-        self.stage_ms: dict[str, float] = {}
+        self._began = perf_counter()
+        self._seconds: dict[str, float] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        """Count the block towards a stage."""
         began = perf_counter()
         yield
-        self.stage_ms[name] = round((perf_counter() - began) * 1000, 2)
+        self.add(name, None, perf_counter() - began)
+
+    def add(self, name: str, value: T, seconds: float) -> T:
+        """Count time that a stage took elsewhere; hands ``value`` on."""
+        self._seconds[name] = self._seconds.get(name, 0.0) + seconds
+        return value
+
+    def total(self) -> dict[str, float]:
+        """Milliseconds by stage; stages on two threads overlap, "total" is what passed."""
+        seconds = {**self._seconds, "total": perf_counter() - self._began}
+        return {name: round(value * 1000, 2) for name, value in seconds.items()}

@@ -30,9 +30,9 @@ class FileDecoder:
         """See ``decode_photo``."""
         return decode_photo(data, limits)
 
-    def reduced(self, data: bytes, limits: DecodeLimits, height: int, width: int) -> RGB8 | None:
+    def reduced(self, data: bytes, limits: DecodeLimits, side: int) -> RGB8 | None:
         """See ``decode_reduced``."""
-        return decode_reduced(data, height, width, limits)
+        return decode_reduced(data, side, limits)
 
 
 def decode_photo(data: bytes, limits: DecodeLimits = DEFAULT_LIMITS) -> Photo:
@@ -55,8 +55,8 @@ def decode_photo(data: bytes, limits: DecodeLimits = DEFAULT_LIMITS) -> Photo:
         raise BadImage(f"the {kind} is truncated or damaged ({error}); take or copy the photo again") from error
 
 
-def decode_reduced(data: bytes, height: int, width: int, limits: DecodeLimits = DEFAULT_LIMITS) -> RGB8 | None:
-    """A plain JPEG at 1/8, 1/4 or 1/2 scale, no side below (height, width); None for anything else.
+def decode_reduced(data: bytes, side: int, limits: DecodeLimits = DEFAULT_LIMITS) -> RGB8 | None:
+    """A plain JPEG at 1/8, 1/4 or 1/2 scale, no side under ``side`` px; None for anything else.
 
     libjpeg scales inside the inverse DCT, at a fraction of the cost of a whole decode.
     """
@@ -65,9 +65,8 @@ def decode_reduced(data: bytes, height: int, width: int, limits: DecodeLimits = 
     header = _checked_jpeg(data, limits)
     if not _is_plain(header):
         return None
-    shorter, longer = sorted((header.height, header.width))  # orientation may swap the sides
     for divisor, flag in REDUCED_FLAGS.items():
-        if shorter // divisor >= max(height, width) or (longer // divisor >= max(height, width) > shorter):
+        if min(header.height, header.width) // divisor >= side:
             return np.asarray(cv2.cvtColor(_cv2_decode(data, flag), cv2.COLOR_BGR2RGB), np.uint8)
     return None
 

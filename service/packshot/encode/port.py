@@ -81,8 +81,8 @@ class PhotoDecoder(Protocol):
     def decode(self, data: bytes, limits: DecodeLimits) -> Photo:
         """The whole photo. Raises BadImage with one line when it cannot be, or may not be, read."""
 
-    def reduced(self, data: bytes, limits: DecodeLimits, height: int, width: int) -> RGB8 | None:
-        """The photo at 1/2, 1/4 or 1/8 scale, no smaller than (height, width), or None where that saves nothing."""
+    def reduced(self, data: bytes, limits: DecodeLimits, side: int) -> RGB8 | None:
+        """The photo at 1/2, 1/4 or 1/8 scale, no side under ``side`` px, or None where that saves nothing."""
 
 
 class PictureEncoder(Protocol):

@@ -7,11 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
+Index = NDArray[np.int32]
 Trimap = NDArray[np.uint8]
+Mask = NDArray[np.uint8]
 
 BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
 SURE_ABOVE = 0.95
 SURE_BELOW = 0.05
+STRIP = 256
+REMAP_COLUMNS = 256
 
 
 def trimap(mask: Float, radius: int) -> Trimap:
@@ -28,32 +32,35 @@ def trimap(mask: Float, radius: int) -> Trimap:
     return regions
 
 
-def tiles(height: int, width: int, size: int) -> Iterator[tuple[slice, slice]]:
-    """Cut a height x width canvas into tiles of at most size x size, row by row."""
-    for top in range(0, height, size):
-        for left in range(0, width, size):
-            yield slice(top, min(top + size, height)), slice(left, min(left + size, width))
+def in_between(gray: Mask) -> Mask:
+    """255 where an 8-bit alpha or trimap (H, W) is neither 0 nor 255, else 0."""
+    return np.asarray(cv2.inRange(gray, np.array(1.0), np.array(254.0)), np.uint8)
 
 
-def interpolation(source: int, target: int, part: slice) -> tuple[Float, slice]:
-    """Bilinear enlargement of a line as a small matrix: weights (len(part), n) over source samples ``slice``.
+def strips(start: int, stop: int, rows: int = STRIP) -> Iterator[slice]:
+    """Cut rows ``start`` to ``stop`` into slices of at most ``rows``; it bounds the memory of full-resolution work."""
+    for top in range(start, stop, rows):
+        yield slice(top, min(top + rows, stop))
 
-    Sample centres sit at (i + .5) / length, as in ``cv2.resize``; outside the line its end samples go on.
+
+def points(mask: Mask, left: int = 0, top: int = 0) -> tuple[Index, Index]:
+    """Columns and rows of the non-zero pixels of a mask (H, W) whose corner lies at (left, top), in reading order."""
+    found = cv2.findNonZero(mask)
+    if found is None:
+        return np.empty(0, np.int32), np.empty(0, np.int32)
+    x, y = np.asarray(found, np.int32).reshape(-1, 2).T
+    return x + np.int32(left), y + np.int32(top)
+
+
+def sample(coarse: Float, x: Index, y: Index, height: int, width: int) -> Float:
+    """``coarse`` (h, w, C), C <= 4, enlarged bilinearly to height x width, at the pixels (x, y) alone: (N, C).
+
+    Sample centres sit at (i + .5) / length, as in ``cv2.resize``.
     """
-    at = (np.arange(part.start, part.stop, dtype=np.float64) + 0.5) * (source / target) - 0.5
-    low = np.clip(np.floor(at).astype(np.intp), 0, max(source - 2, 0))
-    fraction = np.clip(at - low, 0.0, 1.0)
-    first, last = int(low[0]), min(int(low[-1]) + 2, source)
-    weights = np.zeros((len(at), last - first), np.float32)
-    rows = np.arange(len(at))
-    weights[rows, low - first] = 1.0 - fraction
-    if source > 1:
-        weights[rows, low - first + 1] += fraction
-    return weights, slice(first, last)
-
-
-def enlarge_part(planes: Float, height: int, width: int, rows: slice, columns: slice) -> Float:
-    """The part [rows, columns] of planes (C, h, w) enlarged bilinearly to (C, height, width), float32."""
-    down, source_rows = interpolation(planes.shape[1], height, rows)
-    across, source_columns = interpolation(planes.shape[2], width, columns)
-    return np.asarray(down @ planes[:, source_rows, source_columns] @ across.T, np.float32)
+    count = len(x)
+    padding = -count % REMAP_COLUMNS
+    across = (np.pad(x, (0, padding)) + np.float32(0.5)) * np.float32(coarse.shape[1] / width) - np.float32(0.5)
+    down = (np.pad(y, (0, padding)) + np.float32(0.5)) * np.float32(coarse.shape[0] / height) - np.float32(0.5)
+    map_x, map_y = (values.astype(np.float32).reshape(-1, REMAP_COLUMNS) for values in (across, down))
+    values = cv2.remap(coarse, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(values, np.float32).reshape(count + padding, -1)[:count]

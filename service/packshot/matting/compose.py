@@ -4,27 +4,38 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from packshot.matting.band import in_between
+
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
 
 
 def scale_rgba(rgba: RGBA8, width: int, height: int) -> RGBA8:
-    """Resize straight-alpha RGBA without colour bleeding: scaled premultiplied, then divided again."""
+    """Resize straight-alpha RGBA (H, W, 4) uint8 without colour bleeding: premultiplied to 16 bits, scaled, divided."""
     if rgba.shape[:2] == (height, width):
         return rgba
-    alpha = rgba[..., 3:].astype(np.float32) / 255
-    premultiplied = np.concatenate([rgba[..., :3] * alpha, alpha], axis=-1)
     shrinks = rgba.shape[0] >= height and rgba.shape[1] >= width
-    scaled = cv2.resize(premultiplied, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    colour = scaled[..., :3] / np.maximum(scaled[..., 3:], 1e-4)
-    return np.rint(np.dstack([np.clip(colour, 0, 255), scaled[..., 3] * 255])).astype(np.uint8)
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    alpha = rgba[..., 3].astype(np.uint16)
+    premultiplied = cv2.resize(rgba[..., :3] * alpha[..., None], (width, height), interpolation=method)
+    scaled_alpha = cv2.resize(alpha * np.uint16(257), (width, height), interpolation=method)
+    scaled = np.dstack([cv2.convertScaleAbs(part, alpha=1 / 255) for part in cv2.split(premultiplied)])
+    scaled = np.dstack([scaled, cv2.convertScaleAbs(scaled_alpha, alpha=1 / 257)])
+    soft = (scaled_alpha > 0) & (scaled_alpha < 65535)
+    share = scaled_alpha[soft, None].astype(np.float32) / np.float32(65535)
+    scaled[soft, :3] = np.rint(np.clip(premultiplied[soft] / (share * 255), 0, 255))
+    return np.asarray(scaled, np.uint8)
 
 
 def lay_on_colour(rgba: RGBA8, colour: tuple[int, int, int]) -> RGB8:
     """Straight-alpha RGBA over one colour, (H, W, 3) uint8; exact where alpha is 0 or 255."""
-    alpha = rgba[..., 3:].astype(np.float32) / 255
-    mixed = rgba[..., :3] * alpha + np.array(colour, np.float32) * (1 - alpha)
-    return np.rint(mixed).astype(np.uint8)
+    mixed = np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), np.uint8)
+    alpha = np.ascontiguousarray(rgba[..., 3])
+    mixed[alpha == 0] = colour
+    soft = in_between(alpha) > 0
+    share = alpha[soft, None].astype(np.float32) / np.float32(255)
+    mixed[soft] = np.rint(mixed[soft] * share + np.array(colour, np.float32) * (1 - share))
+    return mixed
 
 
 def lay_on_picture(rgba: RGBA8, picture: RGB8) -> RGB8:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import BACKGROUND, FOREGROUND, UNKNOWN, Trimap, enlarge_part, tiles, trimap
+from packshot.matting.band import UNKNOWN, Trimap, in_between, points, sample, strips, trimap
 from packshot.matting.guided import fit_linear_model
 from packshot.matting.tensor import stretch
 
@@ -39,11 +39,11 @@ class EdgeSettings:
     radius: int = 6
     eps: float = 1e-4
     band_radius: int = 2
+    fine_band_radius: int = 1
     hard_stretch: tuple[float, float] = (0.35, 0.25)
     soft_stretch: tuple[float, float] = (0.1, 0.0)
     soft_from: float = 1.5
     soft_fully: float = 2.0
-    tile: int = 128
 
 
 @dataclass(frozen=True)
@@ -76,21 +76,28 @@ def coarse_matte(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSetting
     alpha = _stretch(value, _margin(soft_here, settings.hard_stretch[0], settings.soft_stretch[0]))
     sure = cv2.resize(trimap(mask, settings.band_radius), (width, height), interpolation=cv2.INTER_NEAREST)
     alpha = np.where(sure == UNKNOWN, alpha, sure.astype(np.float32) / 255).astype(np.float32)
-    return Matte(fine, alpha, trimap(alpha, settings.band_radius), soft_here)
+    return Matte(fine, alpha, trimap(alpha, settings.fine_band_radius), soft_here)
 
 
 def fine_alpha(rgb: RGB8, matte: Matte, settings: EdgeSettings) -> Alpha8:
     """Alpha (H, W) uint8 at the resolution of ``rgb``, (H, W, 3) uint8 sRGB; outside the band it is 0 or 255."""
     height, width = rgb.shape[:2]
-    planes = _fine_planes(matte, settings)
+    model = _fine_model(matte, settings)
     alpha = np.asarray(cv2.resize(matte.regions, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-    for rows, columns in tiles(height, width, settings.tile):
-        part = alpha[rows, columns]
-        unknown = cv2.inRange(part, BACKGROUND + 1, FOREGROUND - 1)
-        if cv2.hasNonZero(unknown):
-            value = _evaluate(planes, rgb, rows, columns)
-            cv2.copyTo(value, unknown, part)
+    left, top, box_width, box_height = cv2.boundingRect(alpha)
+    colours, values = rgb.reshape(-1, 3), alpha.reshape(-1)
+    for rows in strips(top, top + box_height):
+        x, y = points(in_between(alpha[rows, left : left + box_width]), left, rows.start)
+        if len(x):
+            at = y * np.int32(width) + x
+            values[at] = _evaluate(sample(model, x, y, height, width), colours.take(at, axis=0))
     return alpha
+
+
+def _evaluate(model: Float, colours: RGB8) -> Alpha8:
+    """The models (N, 4) at their pixels' colours (N, 3): a . I + b as uint8."""
+    value = model[:, 3] + model[:, 0] * colours[:, 0] + model[:, 1] * colours[:, 1] + model[:, 2] * colours[:, 2]
+    return np.asarray(np.rint(np.clip(value, 0.0, 255.0)), np.uint8)
 
 
 def refine_alpha(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSettings | None = None) -> Alpha8:
@@ -102,25 +109,15 @@ def refine_alpha(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSetting
     return fine_alpha(rgb, coarse_matte(rgb, mask, profile, settings), settings)
 
 
-def _fine_planes(matte: Matte, settings: EdgeSettings) -> Float:
-    """Linear models of the matte for 8-bit pixels and 8-bit alpha, stretch included; planes (4, h, w)."""
-    model = fit_linear_model(matte.guide, matte.alpha, settings.radius, settings.eps)
+def _fine_model(matte: Matte, settings: EdgeSettings) -> Float:
+    """Linear models of the matte for 8-bit pixels and 8-bit alpha, stretch included; (h, w, 4), right in the band."""
+    near_band = np.asarray(cv2.dilate(in_between(matte.regions), np.ones((3, 3), np.uint8)), np.uint8)
+    model = fit_linear_model(matte.guide, matte.alpha, settings.radius, settings.eps, near_band)
     margin = _margin(matte.softness, settings.hard_stretch[1], settings.soft_stretch[1])
     gain = 1.0 / (1.0 - 2.0 * margin)
-    colour = model[..., :3] * gain[..., None]
-    offset = (model[..., 3] - margin) * gain * 255
-    return np.ascontiguousarray(np.moveaxis(np.dstack([colour, offset]), -1, 0), np.float32)
-
-
-def _evaluate(planes: Float, rgb: RGB8, rows: slice, columns: slice) -> Alpha8:
-    """The models on one tile, a . I + b, as (h, w) uint8."""
-    height, width = rgb.shape[:2]
-    enlarged = enlarge_part(planes, height, width, rows, columns)
-    pixels, value = rgb[rows, columns], enlarged[3]
-    for channel in range(3):
-        value += enlarged[channel] * pixels[..., channel]
-    np.clip(value, 0.0, 255.0, out=value)
-    return np.asarray(cv2.convertScaleAbs(value), np.uint8)
+    model[..., 3] = (model[..., 3] - margin) * 255
+    model *= gain[..., None]
+    return model
 
 
 def _softness(mask: Float, profile: Profile, settings: EdgeSettings) -> Float:
