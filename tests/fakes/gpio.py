@@ -44,3 +44,24 @@ class FakeLine:
 
     def __exit__(self, *_: object) -> None:
         self.released += 1
+
+
+class FakeOutputs:
+    """Implements ``packshot.lamp.gpio.Outputs``; keeps what burns and all that was switched."""
+
+    def __init__(self) -> None:
+        self.on: set[int] = set()
+        self.switched: list[tuple[int, bool]] = []
+        self.released = 0
+        self.fault: OSError | None = None
+
+    def set(self, line: int, on: bool) -> None:
+        """Switch a line."""
+        if self.fault is not None:
+            raise self.fault
+        self.switched.append((line, on))
+        (self.on.add if on else self.on.discard)(line)
+
+    def release(self) -> None:
+        """Count the calls."""
+        self.released += 1
