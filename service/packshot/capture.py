@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from packshot.camera.port import Camera
 from packshot.domain import Capture, CaptureRequest, Frame, Stage
-from packshot.errors import BadMessage, CameraError, PackshotError, StopDaemon
+from packshot.errors import BadMessage, PackshotError, StopDaemon
 from packshot.platform.logs import event
 from packshot.platform.pulse import Pulse
 from packshot.spool.port import Spool
@@ -79,7 +79,6 @@ class CaptureDesk:
         self._in_line: dict[str, _Job] = {}
         self._lock = threading.Lock()
         self._stopping = False
-        self.camera_problem = ""
         self.fatal: StopDaemon | None = None
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
 
@@ -91,6 +90,11 @@ class CaptureDesk:
     def busy(self) -> bool:
         """Whether a request is in hand or in line."""
         return bool(self._in_line)
+
+    @property
+    def camera_problem(self) -> str:
+        """Empty, or one line that says why there is no picture."""
+        return self._camera.problem
 
     def submit(self, request: CaptureRequest, respond: Respond) -> None:
         """Ask for a capture; ``respond`` is called exactly once, from the desk's thread or from this call."""
@@ -185,7 +189,6 @@ class CaptureDesk:
         except CameraError as error:
             self.camera_problem = str(error)
             raise
-        self.camera_problem = ""
         return frame
 
     def _fail(self, job: _Job, error: str) -> None:

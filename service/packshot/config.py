@@ -74,6 +74,7 @@ class ModelSection(Section, frozen=True):
 
     name: str = "default"  # a released model
     path: str = ""  # a .tflite with its card beside it instead of a released one
+    edgetpu_path: str = ""  # the same network compiled for the Edge TPU, its card beside it
     engine: str = "auto"  # auto, litert, tflite-runtime
     threads: Annotated[int, Meta(ge=0, le=64)] = 0  # 0 = one less than the cores, at least 1
 

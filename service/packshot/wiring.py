@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from functools import partial
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from packshot.accelerator.port import Accelerator
 from packshot.bus.port import Bus
 from packshot.bus.settings import MqttSettings
-from packshot.camera.port import Camera
+from packshot.camera.port import Camera, CameraInfo
 from packshot.choices import Choices
 from packshot.config import CameraSection, Config, ModelSection, MqttSection, TriggerSection, slug_of_host
 from packshot.cutout import Composer, CutOptions, Cutter
@@ -19,15 +20,17 @@ from packshot.encode.port import DecodeLimits
 from packshot.errors import ConfigError, StopDaemon
 from packshot.matting.card import ModelCard
 from packshot.matting.refine import Profile
+from packshot.matting.tensor import network_input
 from packshot.matting.verdict import Thresholds
 from packshot.platform.clock import Clock
-from packshot.platform.resources import load_card, package_path, released_model
+from packshot.platform.resources import golden_photo, load_card, package_path, released_model
 from packshot.presets import Preset, pick_preset, presets_from_toml
 from packshot.spool.limits import Retention, SpoolLimits
 from packshot.spool.port import Spool
 from packshot.storefront.targets.port import Target
 from packshot.trigger.port import Trigger
 
+ENGINES = ("auto", "litert", "tflite-runtime")
 OnFatal = Callable[[StopDaemon], None]
 if TYPE_CHECKING:
     from packshot.storefront.ledger import Ledger
@@ -100,13 +103,27 @@ def find_model(section: ModelSection) -> tuple[ModelCard, Path]:
 
 
 def open_accelerator(section: ModelSection) -> Accelerator:
-    """The configured engine with the configured network; raises ConfigError, ModelError or AcceleratorError."""
+    """The configured engine with the configured network; raises ConfigError, ModelError or AcceleratorError.
+
+    With ``model.edgetpu_path`` the TPU runs it and the CPU stands by.
+    """
     from packshot.accelerator.litert import LiteRT
 
     card, path = find_model(section)
-    if section.engine not in ("auto", "litert", "tflite-runtime"):
-        raise ConfigError(f"model.engine {section.engine!r} is unknown; known: auto, litert, tflite-runtime")
-    return LiteRT(path, card, threads=section.threads or default_threads(), runtime=section.engine)
+    if section.engine not in ENGINES:
+        raise ConfigError(f"model.engine {section.engine!r} is unknown; known: {', '.join(ENGINES)}")
+    cpu = LiteRT(path, card, threads=section.threads or default_threads(), runtime=section.engine)
+    return _guarded(section, cpu) if section.edgetpu_path else cpu
+
+
+def _guarded(section: ModelSection, cpu: Accelerator) -> Accelerator:
+    from packshot.accelerator.edgetpu import EdgeTPU
+    from packshot.accelerator.guarded import GuardedAccelerator
+    from packshot.encode.photo import decode_photo
+
+    card, path = load_card(Path(section.edgetpu_path))
+    golden = network_input(decode_photo(golden_photo()).pixels, cpu.card)
+    return GuardedAccelerator(partial(EdgeTPU, path, card), cpu, golden)
 
 
 def default_threads() -> int:
@@ -126,14 +143,22 @@ def open_camera(section: CameraSection) -> Camera:
 
             return FolderCamera(Path(_required(section.source, "camera.source")))
         case "opencv":
-            from packshot.camera.opencv import OpenCVCamera
-
-            source = _required(section.source, "camera.source")
-            return OpenCVCamera(source, width=section.width, height=section.height, controls=section.controls)
+            return _open_stream(section)
         case kind:
             found = _plugin("packshot.cameras", kind, "camera.kind", "absent, folder, opencv")
             camera: Camera = found(section)
             return camera
+
+
+def _open_stream(section: CameraSection) -> Camera:
+    """A V4L2 device or stream in a process of its own: drivers hang, and a process can be killed."""
+    from packshot.camera.opencv import OpenCVCamera
+    from packshot.camera.worker import WorkerCamera
+
+    source = _required(section.source, "camera.source")
+    make = partial(OpenCVCamera, source, width=section.width, height=section.height, controls=section.controls)
+    make().close()  # a wrong control is a mistake to report now; no device is touched
+    return WorkerCamera(make, CameraInfo("opencv", source))
 
 
 def open_trigger(section: TriggerSection) -> Trigger:
