@@ -184,12 +184,7 @@ class CaptureDesk:
         self._on_accepted()
 
     def _shoot(self, triggered_at: float) -> Frame:
-        try:
-            frame = self._camera.capture(triggered_at, self._settings.timeout_s)
-        except CameraError as error:
-            self.camera_problem = str(error)
-            raise
-        return frame
+        return self._camera.capture(triggered_at, self._settings.timeout_s)
 
     def _fail(self, job: _Job, error: str) -> None:
         event(log, "capture refused", logging.WARNING, request=job.request.request_id, error=error)
