@@ -13,17 +13,11 @@ from packshot.bus.mqtt import MqttBus
 from packshot.bus.port import Incoming, Outcome
 from packshot.bus.settings import MqttSettings
 from packshot.errors import BrokerError, ConfigError
+from tests.support.amqtt_broker import AmqttBroker
 from tests.support.mosquitto import Broker, free_port
+from tests.support.waiting import eventually
 
 WAIT_S = 10.0
-
-
-def eventually(condition: Callable[[], object], timeout_s: float = WAIT_S) -> None:
-    """Wait until the condition holds; fail if it never does."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "the condition never came true"
-        time.sleep(0.01)
 
 
 class Client:
@@ -265,6 +259,27 @@ def test_publications_in_flight_are_lost_when_the_broker_is_killed(
     assert settled.wait(WAIT_S)
     assert publication.outcome is Outcome.LOST
     assert not publication.wait(0)
+
+
+def test_a_broker_that_leaves_version_5_unanswered_is_spoken_to_in_3_1_1() -> None:
+    with AmqttBroker() as old:
+        box = Client(old.settings("box"))
+        box.listen("news")
+        box.start()
+        assert box.bus.protocol == "3.1.1"
+        assert box.bus.publish("news", b"old school").wait(WAIT_S)
+        assert box.next().payload == b"old school"
+        box.bus.close()
+
+
+def test_a_port_that_never_answers_is_given_up_and_tried_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        settings = MqttSettings("127.0.0.1", "box", port=mute.getsockname()[1], connect_timeout_s=0.5)
+        box = Client(settings)
+        box.start(wait=False)
+        eventually(lambda: "no answer to CONNECT" in box.bus.problem)
+        assert not box.bus.connected
+        box.bus.close()
 
 
 def test_a_handler_that_fails_does_not_end_the_connection(client: Callable[..., Client]) -> None:

@@ -113,7 +113,7 @@ class Uploader:
 class Rig:
     """A box and uploaders on one broker; closes them all."""
 
-    def __init__(self, folder: Path, broker: Broker, spool: Spool | None = None) -> None:
+    def __init__(self, folder: Path, broker: Any, spool: Spool | None = None) -> None:
         self.folder = folder
         self.broker = broker
         self.shop = folder / "shop"

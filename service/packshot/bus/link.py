@@ -6,6 +6,7 @@ otherwise resend what was in flight on every reconnect, for ever when it is that
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +23,9 @@ from packshot.errors import BrokerError
 
 log = logging.getLogger(__name__)
 
-LOOP_S = 1.0
+LOOP_S = 0.5
 MAX_IN_FLIGHT = 16  # messages without PUBACK; more wait in paho, so callers keep a window of their own
+NO_ANSWER = -1
 NO_MATCHING_SUBSCRIBERS = 0x10
 HEADER_BYTES = 48  # fixed header, lengths, packet id, expiry and the property that precedes correlation data
 
@@ -53,7 +55,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Ending:
-    """Why a link ended: the broker's reason code (0x8E session taken over ...), 0x80 where it gave none.
+    """Why a link ended: the broker's reason code (0x8E session taken over ...), 0x80 where it gave none, NO_ANSWER.
 
     ``idle`` says that nothing of ours was waiting for its PUBACK, so no message of ours was the cause.
     """
@@ -83,6 +85,7 @@ class Link:
         self.packet_limit: int | None = None  # MaximumPacketSize of the broker, whole packet
         self._settings = settings
         self._hooks = hooks
+        self._unanswered = False
         self._refusal: ReasonCode | None = None
         self._ending: ReasonCode | None = None
         # dict operations are atomic: publish(), the PUBACK and the end of the link race for an entry, one settles it.
@@ -98,9 +101,12 @@ class Link:
     def run(self, stop: Callable[[], bool]) -> Ending:
         """Connect, serve until the link ends or ``stop`` says so. Raises OSError or ssl.SSLError if unreachable."""
         self._connect()
+        answer_by = time.monotonic() + self._settings.connect_timeout_s
         try:
             while self._client.loop(LOOP_S) == MQTTErrorCode.MQTT_ERR_SUCCESS and not stop():
-                pass
+                if not self.accepted and time.monotonic() > answer_by:
+                    self._unanswered = True
+                    break
         finally:
             ending = self._explain()
             self._take_down(ending.text)
@@ -237,12 +243,17 @@ class Link:
             self._hooks.on_subscribed(topic_filter, reason)
 
     def _explain(self) -> Ending:
+        if self._unanswered:
+            return Ending(NO_ANSWER, f"no answer to CONNECT within {self._settings.connect_timeout_s:.0f} s", idle=True)
         reason = self._refusal or self._ending
         if reason is None:
             return Ending(0, "we ended the connection", idle=True)
         return Ending(reason.value, str(reason), idle=not self._pending)
 
     def _take_down(self, reason: str) -> None:
+        sock = self._client.socket()
+        if sock is not None:
+            sock.close()
         self.up = False
         while self._pending:
             _, sent = self._pending.popitem()

@@ -12,7 +12,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from packshot.bus import problems
-from packshot.bus.link import HEADER_BYTES, Ending, Link, LinkHooks, Sent
+from packshot.bus.link import HEADER_BYTES, NO_ANSWER, Ending, Link, LinkHooks, Sent
 from packshot.bus.port import Handler, Incoming, OnSettled, Publication
 from packshot.bus.settings import MqttSettings, tls_context
 from packshot.errors import BrokerError, ConfigError, PackshotError, StopDaemon
@@ -287,8 +287,9 @@ class _Patience:
 class _VersionChoice:
     """MQTT 5 where the broker speaks it, else 3.1.1.
 
-    A broker that says "unsupported version" is believed for good. One that hangs up before it answers may just be
-    going down, so after two of those 3.1.1 is tried, and the next connection begins with 5 again.
+    A broker that says "unsupported version", or that leaves version 5 without an answer and takes 3.1.1, is believed
+    for good. One that hangs up before it answers may just be going down, so after two of those 3.1.1 is tried, and the
+    next connection begins with 5 again.
     """
 
     def __init__(self, settings: MqttSettings) -> None:
@@ -304,9 +305,9 @@ class _VersionChoice:
             self.v5 = self.v5 or self._silent > 0
             self._silent = 0
             return False
-        if link.v5 and ending.code == problems.UNSUPPORTED_PROTOCOL:
-            self.v5 = False
-            return True
+        if ending.code in (problems.UNSUPPORTED_PROTOCOL, NO_ANSWER):
+            self.v5 = not link.v5
+            return link.v5
         if link.refused_by_name:
             return False
         self._silent += 1

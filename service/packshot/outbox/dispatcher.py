@@ -93,23 +93,22 @@ class Dispatcher:
                 shipment.abandoned(self._now())
         self.look_soon()
         if convicted is not None:
-            self._punish(convicted)
+            self._punish(convicted, "lost us the broker")
 
-    def _punish(self, key: MessageKey) -> None:
+    def _punish(self, key: MessageKey, crime: str) -> None:
+        """A message does not get through: smaller parts, or the end of its capture if it cannot be made smaller."""
         capture_id, part = key
         shipment = self._shipments.get(capture_id)
         if shipment is None:
             return
         if part is not None and self._part_size.halve(self._bus.max_message_bytes):
             size = self._part_size.bytes(self._bus.max_message_bytes)
-            event(log, "parts lose us the link, trying smaller ones", logging.WARNING, capture=capture_id, bytes=size)
+            event(log, "trying smaller parts", logging.WARNING, capture=capture_id, reason=f"one {crime}", bytes=size)
             shipment.abandoned(self._now())
             return
         what = "the offer" if part is None else f"part {part[1]} of {part[0]}"
         times = self._settings.max_disconnects
-        self._fail(
-            shipment.capture, f"{what} lost us the broker {times} times in a row; check the broker's message size limit"
-        )
+        self._fail(shipment.capture, f"{what} {crime} {times} times in a row; check the broker's message size limit")
 
     def _refill(self) -> None:
         now = self._now()
@@ -290,6 +289,9 @@ class Dispatcher:
         if shipment.phase is Phase.CLAIMED:
             if claim.uploader_id == shipment.claimant:
                 shipment.confirmed(claim, now, settings.lease_s, settings.resend_after_s)
+                vanished = shipment.vanishing(settings.max_disconnects)
+                if vanished is not None:
+                    self._punish((shipment.capture_id, vanished), "was taken by the broker and never arrived")
             return
         self._last_claim = now
         self._line.welcome(shipment.capture_id)

@@ -37,6 +37,7 @@ class Shipment:
     todo: deque[Part] = field(default_factory=deque)
     under_way: set[Part] = field(default_factory=set)  # published, no PUBACK yet
     sent_at: dict[Part, float] = field(default_factory=dict)  # the broker has it, the claimant has not said so
+    missed: dict[Part, int] = field(default_factory=dict)  # how often the broker took a part that never arrived
 
     @property
     def capture_id(self) -> str:
@@ -78,7 +79,9 @@ class Shipment:
         self.quiet_since = now
         self.renewed(now, lease_s)
         if claim.stalled:
-            self.sent_at = {part: at for part, at in self.sent_at.items() if now - at < resend_after_s}
+            for part in [part for part, at in self.sent_at.items() if now - at >= resend_after_s]:
+                del self.sent_at[part]
+                self.missed[part] = self.missed.get(part, 0) + 1
             busy = have | self.under_way | self.sent_at.keys()
             self.todo = deque(part for part in self._all_parts() if part not in busy)
 
@@ -90,6 +93,10 @@ class Shipment:
         """Offer again at ``due``."""
         self.phase, self.due, self.claimant = Phase.WAITING, due, ""
         self._forget_parts()
+
+    def vanishing(self, times: int) -> Part | None:
+        """A part that the broker took so often without passing it on; some drop what is too large in silence."""
+        return next((part for part, missed in self.missed.items() if missed >= times), None)
 
     def next_part(self) -> Part:
         """The next part to publish; only while ``todo`` is not empty."""
@@ -120,6 +127,7 @@ class Shipment:
         }
 
     def _forget_parts(self) -> None:
+        self.missed.clear()
         self.todo.clear()
         self.under_way.clear()
         self.sent_at.clear()

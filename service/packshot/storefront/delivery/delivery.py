@@ -16,6 +16,7 @@ from packshot.storefront.delivery.job import Desk, Job
 from packshot.storefront.delivery.limits import delivery_key, parse_offer_topic
 from packshot.storefront.delivery.reasons import NotNow, StorefrontAway
 from packshot.storefront.delivery.settings import DeliverySettings
+from packshot.storefront.delivery.sharing import SharingProbe
 from packshot.storefront.ledger import Ledger
 from packshot.storefront.targets.port import DeliveryKey, Target
 
@@ -46,6 +47,9 @@ class Delivery:
         self._lock = threading.Lock()
         self._jobs: dict[tuple[str, str], Job] = {}
         self._not_before = 0.0  # the storefront is away until then
+        self._offers = f"{settings.root}/+/offer/+"
+        probe_topic = f"{settings.root}/uploader/{uploader_id}/probe"
+        self._probe = SharingProbe(bus, probe_topic, f"probe-{uploader_id}", self._take_all_offers)
         self._workers = ThreadPoolExecutor(settings.active, thread_name_prefix="delivery")
         self._ticker = threading.Thread(target=self._tick, name="delivery-ticker", daemon=True)
 
@@ -54,19 +58,17 @@ class Delivery:
         """Whether the threads are at work."""
         return self._ticker.is_alive() and not self._closing.is_set()
 
-    @property
-    def offers_filter(self) -> str:
-        """What we subscribe to."""
-        settings = self._desk.settings
-        plain = f"{settings.root}/+/offer/+"
-        return f"$share/{settings.group}/{plain}" if settings.group else plain
-
     def start(self) -> None:
         """Connect and take offers. Raises OSError if the work folder cannot be made."""
         self._desk.work.mkdir(parents=True, exist_ok=True)
         remove_stale(self._desk.work, self._desk.settings.keep_parts_s)
         self._ticker.start()
-        self._desk.bus.subscribe(self.offers_filter, self._on_offer)
+        group = self._desk.settings.group
+        if group:
+            self._probe.start()
+            self._desk.bus.subscribe(f"$share/{group}/{self._offers}", self._on_offer)
+        else:
+            self._take_all_offers()
         self._desk.bus.start(self._on_connected)
 
     def close(self) -> None:
@@ -76,7 +78,12 @@ class Delivery:
         if self._ticker.is_alive():
             self._ticker.join()
 
+    def _take_all_offers(self) -> None:
+        self._desk.bus.subscribe(self._offers, self._on_offer)
+
     def _on_connected(self) -> None:
+        if self._desk.settings.group:
+            self._probe.on_connected()
         for job in self._current_jobs():
             job.reconnected()
 
@@ -126,6 +133,7 @@ class Delivery:
 
     def _tick(self) -> None:
         while not self._closing.wait(TICK_S):
+            self._probe.tick()
             for job in self._current_jobs():
                 try:
                     job.tick()

@@ -52,16 +52,21 @@ class Job:
         self._offer = offer
         self._incoming = incoming
         self._exchange: Exchange | None = None
+        self._asked = 1
 
     def run(self) -> None:
         """From offer to receipt; raises NotNow, or StopDaemon if the ledger is broken."""
         receipt = self._known() or self._refusal() or self._deliver()
-        self._send(receipt)
+        answered = 0
+        while answered != self._asked:
+            answered = self._asked
+            self._send(receipt)
 
     def offered_again(self, offer: Offer, incoming: Incoming) -> None:
         """The box repeats its offer while we are at it."""
         self._incoming.acknowledge()
         self._offer, self._incoming = offer, incoming
+        self._asked += 1
         exchange = self._exchange
         if exchange is not None:
             exchange.offered_again(offer)
