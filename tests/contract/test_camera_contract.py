@@ -14,6 +14,7 @@ import pytest
 from packshot.camera.absent import AbsentCamera
 from packshot.camera.folder import FolderCamera
 from packshot.camera.opencv import OpenCVCamera
+from packshot.camera.picamera import PiCamera
 from packshot.camera.port import Camera, CameraInfo
 from packshot.camera.stills import encode_jpeg, media_type_of
 from packshot.camera.worker import WorkerCamera
@@ -21,6 +22,7 @@ from packshot.domain import ShutterProof
 from packshot.errors import CameraError
 from tests.fakes.camera import FakeCamera, FaultyCamera
 from tests.fakes.mjpeg import CELL, MjpegServer, number_in, stamped
+from tests.fakes.picamera2 import FakePicamera2
 
 
 @dataclass
@@ -59,10 +61,33 @@ def _worker(tmp_path: Path) -> Iterator[Rig]:
     yield Rig(camera, (tmp_path / "pull").touch, (tmp_path / "pull").unlink)
 
 
+@contextmanager
+def _picamera(_: Path) -> Iterator[Rig]:
+    plugged = [True]
+    sensors: list[FakePicamera2] = []
+
+    def open_camera(_: int) -> FakePicamera2:
+        if not plugged[0]:
+            raise IndexError("list index out of range")
+        sensors.append(FakePicamera2())
+        return sensors[-1]
+
+    def unplug() -> None:
+        plugged[0] = False
+        for sensor in sensors:
+            sensor.stalled = True
+
+    def plug() -> None:
+        plugged[0] = True
+
+    yield Rig(PiCamera(width=320, height=160, open_camera=open_camera), unplug, plug)
+
+
 RIGS: dict[str, Callable[[Path], AbstractContextManager[Rig]]] = {
     "fake": _fake,
     "folder": _folder,
     "opencv": _opencv,
+    "picamera": _picamera,
     "worker": _worker,
 }
 
