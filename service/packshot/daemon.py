@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from enum import Enum
@@ -32,6 +33,7 @@ from packshot.workshop import Product, Workshop
 log = logging.getLogger(__name__)
 
 TICK_S = 0.5
+TIDY_EVERY_S = 60.0
 GRACE_S = 60.0
 
 
@@ -92,6 +94,7 @@ class _Box:
     def __init__(self, config: Config, control: Control, validate: Any, stack: ExitStack) -> None:
         self.config, self.control, self._validate = config, control, validate
         self.fatal: StopDaemon | None = None
+        self._tidy_at = 0.0
         self.device_id = wiring.device_id(config)
         self.root = f"{config.mqtt.root}/{self.device_id}"
         self.clock, self.vitals, self.board = SystemClock(), Vitals(), Board()
@@ -133,9 +136,18 @@ class _Box:
             if fatal:
                 raise fatal
             self.health.tick()
-            stuck = self.vitals.stuck()
-            if not stuck:
+            self._tidy()
+            if not self.vitals.stuck():
                 sd_notify.notify("WATCHDOG=1")
+
+    def _tidy(self) -> None:
+        """Let delivered captures go, by the rules of retention."""
+        now = time.monotonic()
+        if now >= self._tidy_at:
+            self._tidy_at = now + TIDY_EVERY_S
+            freed = self.spool.collect()
+            if freed:
+                logs.event(log, "spool tidied", freed_bytes=freed)
 
     def _build_outbox(self) -> Outbox:
         section = self.config.outbox
