@@ -180,6 +180,15 @@ def test_io_error_at_any_call_is_never_acknowledged_and_stops_the_daemon(scene: 
         assert look(root, step) in {step.before, step.after}, moment
 
 
+@pytest.mark.parametrize("step", STEPS[:1], ids=["accept"])
+def test_disk_that_turns_read_only_stops_the_daemon_with_one_line(scene: Scene, step: Step) -> None:
+    for moment in scene.moments[:-1]:
+        root, done = scene.hit(moment, "error=EROFS")
+        assert done.code == EXIT_SPOOL, (moment, done.stderr.decode())
+        assert done.stderr.startswith(b"SpoolError: ") and done.stderr.count(b"\n") == 1, done.stderr.decode()
+        assert look(root, step) in {step.before, step.after}, moment
+
+
 @each_step
 def test_full_disk_at_any_call_is_refused_and_leaves_nothing_behind(scene: Scene, step: Step) -> None:
     """One call finds no room; tried again with room, the step is done. A flush that fails is fatal, room or not."""

@@ -14,6 +14,7 @@ from packshot.domain import ENDED, Stage
 from packshot.errors import BadMessage, SpoolError
 from packshot.spool import schema
 from packshot.spool.record import Record, decode_record, encode_record
+from packshot.spool.trouble import is_corruption
 
 BUSY_TIMEOUT_S = 10.0
 SELECT_ENTRIES = "SELECT capture_id, kept, accepted_ms, ended_ms, record FROM captures"
@@ -83,7 +84,11 @@ class Index:
         """Write the row, in place of an older one."""
         record = entry.record
         self._run(
-            "INSERT OR REPLACE INTO captures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO captures (capture_id, request_id, stage, kept, accepted_ms, ended_ms, stored_bytes,"
+            " original_bytes, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (capture_id) DO UPDATE SET"
+            " request_id = excluded.request_id, stage = excluded.stage, kept = excluded.kept,"
+            " accepted_ms = excluded.accepted_ms, ended_ms = excluded.ended_ms, stored_bytes = excluded.stored_bytes,"
+            " original_bytes = excluded.original_bytes, record = excluded.record",
             (
                 record.capture_id,
                 record.capture.request.request_id,
@@ -126,7 +131,11 @@ class Index:
 
     def remember_request(self, request_id: str, capture_id: str, seen_ms: int | None) -> None:
         """This request id now means this capture."""
-        self._run("INSERT OR REPLACE INTO requests VALUES (?, ?, ?)", (request_id, capture_id, seen_ms))
+        self._run(
+            "INSERT INTO requests (request_id, capture_id, seen_ms) VALUES (?, ?, ?) ON CONFLICT (request_id) DO UPDATE"
+            " SET capture_id = excluded.capture_id, seen_ms = excluded.seen_ms",
+            (request_id, capture_id, seen_ms),
+        )
 
     def request(self, request_id: str) -> tuple[str, int | None] | None:
         """Capture id of a request id and when it was seen (None: clock not synchronised), or None."""
@@ -149,8 +158,8 @@ class Index:
     def remember_revision(self, sku: str, angle: int, revision: int, capture_id: str) -> None:
         """That take is known from now on; an older revision than the known one changes nothing."""
         self._run(
-            "INSERT INTO revisions VALUES (?, ?, ?, ?) ON CONFLICT (sku, angle) DO UPDATE"
-            " SET revision = excluded.revision, capture_id = excluded.capture_id"
+            "INSERT INTO revisions (sku, angle, revision, capture_id) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (sku, angle) DO UPDATE SET revision = excluded.revision, capture_id = excluded.capture_id"
             " WHERE (excluded.revision, excluded.capture_id) > (revisions.revision, revisions.capture_id)",
             (sku, angle, revision, capture_id),
         )
@@ -163,7 +172,7 @@ class Index:
     def remember_capture_id(self, capture_id: str) -> None:
         """Later ids have to be greater than this one."""
         self._run(
-            "INSERT INTO last_capture VALUES (1, ?) ON CONFLICT (only_row) DO UPDATE"
+            "INSERT INTO last_capture (only_row, capture_id) VALUES (1, ?) ON CONFLICT (only_row) DO UPDATE"
             " SET capture_id = max(capture_id, excluded.capture_id)",
             (capture_id,),
         )
@@ -201,7 +210,12 @@ class Index:
 
     def damage(self) -> list[str]:
         """What SQLite's own quick check complains about; empty when the file is sound."""
-        lines = [row[0] for row in self._run("PRAGMA quick_check")]
+        try:
+            lines = [row[0] for row in self._run("PRAGMA quick_check")]
+        except sqlite3.DatabaseError as error:
+            if not is_corruption(error):
+                raise
+            return [str(error)]
         return [] if lines == ["ok"] else lines
 
     def flush(self) -> None:

@@ -24,11 +24,11 @@ def open_index(root: Path) -> tuple[Index, list[Finding]]:
     path = root / INDEX_NAME
     try:
         index = _new_or_old(path)
+        damage = index.damage()
     except sqlite3.DatabaseError as error:
         if not is_corruption(error):
             raise
         return _rebuilt(path, str(error))
-    damage = index.damage()
     if not damage:
         return index, []
     index.close()

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from packshot.errors import EXIT_SPOOL, PackshotError, RetryLater, SpoolError, SpoolFull
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+SMALLEST_ROOM = 64 * 1024
+"""With less free than SQLite's shared memory takes, a full disk looks to SQLite like one that fails."""
 READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
@@ -52,6 +55,8 @@ def from_sqlite_error(error: sqlite3.Error, doing: str, root: Path) -> PackshotE
         return SpoolError(f"cannot {doing}: the index of {root} is damaged; restart, it is rebuilt from the files")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return SpoolError(f"cannot {doing}: the index of {root} is not writable ({error}); check owner and mount")
+    if code == sqlite3.SQLITE_IOERR and shutil.disk_usage(root).free < SMALLEST_ROOM:
+        return SpoolError(f"cannot {doing}: the disk is full under {root}; free space, then restart")
     return SpoolError(f"cannot {doing}: the index of {root} failed ({error}); check the disk, then restart")
 
 
