@@ -63,9 +63,17 @@ CLAIMS = [b'{"uploader_id": "up-1", "have": {"web.webp": [[0, 2]]}}', b'{"upload
 RECEIPTS = [encode(Receipt({"web.webp": DIGEST}, "folder", "A-1/A-1_0.webp", "", "2030-01-01T00:00:00Z", "up-1"))]
 ORIGINAL = Artefact("original.jpg", "original", "image/jpeg", DIGEST, 1000, 640, 480)
 TAKEN = Capture(
-    CAPTURE, CaptureRequest("r1", "A-1"), Stage.CUT, 2, None, "2030-01-01T00:00:00Z", Shutter(ShutterProof.BOUNDED, 0.1),
-    (ORIGINAL,), Verdict(Decision.PUBLISH, ("fine",), {"unsure": 0.1}), "litert-xnnpack", (1, 2, 3, 4), 0.5, {"cut": 9.0},
-)  # fmt: skip
+    capture_id=CAPTURE,
+    request=CaptureRequest("r1", "A-1"),
+    stage=Stage.CUT,
+    revision=2,
+    supersedes=None,
+    created_at="2030-01-01T00:00:00Z",
+    shutter=Shutter(ShutterProof.BOUNDED, 0.1),
+    artefacts=(ORIGINAL,),
+    verdict=Verdict(Decision.PUBLISH, ("fine",), {"unsure": 0.1}),
+    stage_ms={"cut": 9.0},
+)
 SHELVED = sidecar.Record("box", CAPTURE, 2, "A-1", 0, {"web.webp": DIGEST}, {"web.webp": "A-1_0.webp"})
 SIDECARS = [encode_record(Record(TAKEN, files={"original.jpg": "original.jpg"})), sidecar.encode_record(SHELVED)]
 
