@@ -1,14 +1,14 @@
 """Training batches drawn on the device: photos, upper bodies, composites with soft shadows, empty scenes.
 
-Pictures are float in [0, 1], (n, 3, S, S); masks and alpha (n, 1, S, S). A batch depends on the seed and the step alone, so a resumed
-run sees the very pictures that an uninterrupted one would have seen. A shadow is background.
+Pictures are float in [0, 1], (n, 3, S, S); masks and alpha (n, 1, S, S). A batch depends on the seed and the step
+alone, so a resumed run sees the very pictures that an uninterrupted one would have seen. A shadow is background.
 """
 
 from dataclasses import astuple, dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from models.bank import Bank
 from models.scenery import backdrop, cast_shadow
@@ -93,9 +93,8 @@ def _compose(cutouts: Tensor, boxes: Tensor, scene: Tensor, random: Random) -> t
     """Set RGBA cutouts (n, 4, h, w) down in the scene with a shadow; picture and alpha."""
     n, size = len(cutouts), scene.shape[-1]
     theta = fit_box(boxes, random, 0.3, 0.95)
-    premultiplied = torch.cat(
-        [cutouts[:, :3] * cutouts[:, 3:], cutouts[:, 3:]], 1
-    )  # no dark rim from colour under alpha 0
+    # Premultiplied, so that the colour under alpha 0 leaves no dark rim.
+    premultiplied = torch.cat([cutouts[:, :3] * cutouts[:, 3:], cutouts[:, 3:]], 1)
     placed = sample(premultiplied, theta, size, "zeros")
     colour, alpha = placed[:, :3], placed[:, 3:]
     own = colour.sum((2, 3), keepdim=True) / alpha.sum((2, 3), keepdim=True).clamp(min=1.0)
@@ -139,7 +138,9 @@ def disturb(x: Tensor, random: Random) -> Tensor:
     x = ((x - grey) * spread(0.4, 1.4) + grey) * spread(0.93, 1.07, 3)
     x = x.clamp(1e-4, 1.0) ** spread(0.8, 1.25)
     blurred, packed = (random.uniform(n) < 0.12).nonzero()[:, 0], (random.uniform(n) < 0.25).nonzero()[:, 0]
-    x[blurred] = F.interpolate(F.avg_pool2d(x[blurred], 2), scale_factor=2.0, mode="bilinear", align_corners=False)
+    x[blurred] = functional.interpolate(
+        functional.avg_pool2d(x[blurred], 2), scale_factor=2.0, mode="bilinear", align_corners=False
+    )
     x[packed] = jpeg(x[packed], spread(0.01, 0.09)[packed])
     x = x + random.normal(x.shape) * spread(0, 0.045) * (spread(0, 1) < 0.35)
     return x.clamp(0, 1)

@@ -65,8 +65,8 @@ def make_bank(
 
 
 def bounding_boxes(masks: UInt8) -> NDArray[np.float32]:
-    """(N, H, W) -> (N, 4): left, top, right, bottom of what exceeds half, in [-1, 1]; the whole frame if nothing does."""
-    boxes = np.tile(np.float32([-1, -1, 1, 1]), (len(masks), 1))
+    """(N, H, W) -> (N, 4): left, top, right, bottom of what exceeds half, in [-1, 1]; the frame if nothing does."""
+    boxes = np.tile(np.array([-1, -1, 1, 1], np.float32), (len(masks), 1))
     for box, mask in zip(boxes, masks, strict=True):
         rows, columns = np.flatnonzero((mask > 127).any(1)), np.flatnonzero((mask > 127).any(0))
         if len(rows):

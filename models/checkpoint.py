@@ -13,10 +13,11 @@ from packshot.errors import UsageError
 STATE = "state.pt"
 WEIGHTS = "weights.pt"
 HISTORY = "history.csv"
+LENGTHS = ("samples", "minutes")  # a run may be made longer or shorter when it is resumed
 
 
 def save(folder: Path, state: Mapping[str, Any]) -> None:
-    """Replace ``state.pt`` and ``weights.pt`` (averaged weights, half precision: what releases and warm starts read)."""
+    """Replace ``state.pt`` and ``weights.pt``: averaged, half precision, what releases and warm starts read."""
     _replace(folder / STATE, state)
     _replace(folder / WEIGHTS, half(state["average"]))
 
@@ -47,7 +48,8 @@ def load(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(f"{path} is damaged ({error}); delete it and start from {WEIGHTS} with --warm") from error
-    different = [key for key, value in settings.items() if state["settings"].get(key) != value]
+    fixed = {key: value for key, value in settings.items() if key not in LENGTHS}
+    different = [key for key, value in fixed.items() if state["settings"].get(key) != value]
     if different:
         key = different[0]
         raise UsageError(

@@ -79,6 +79,7 @@ class Splits:
         self._objects = {_render_object(name) for name in self.slices["render"]}
 
     def held_out(self, name: str) -> bool:
+        """Must this picture never be trained or calibrated on?"""
         if name.startswith("product-render/"):
             return _render_object(name) in self._objects
         return name in self._names
@@ -108,16 +109,30 @@ def training_backgrounds(root: Path, side: int, limit: int | None = None) -> Pic
 
 
 def validation_pictures(root: Path, side: int, slice_name: str, limit: int | None = None) -> Pictures:
-    """One validation list, ``limit`` of it evenly spread; empty scenes get masks of zeros."""
+    """One validation list, stretched to ``side``; ``limit`` of it, evenly spread."""
+    names, images, masks = zip(*_validation(root, side, slice_name, limit), strict=True)
+    return Pictures(names, np.stack(images), np.stack(masks))
+
+
+def validation_originals(root: Path, slice_name: str, limit: int | None = None) -> Iterator[tuple[str, UInt8, UInt8]]:
+    """Name, picture (H, W, 3) RGB and mask (H, W) of one validation list at their own sizes."""
+    return _validation(root, None, slice_name, limit)
+
+
+def _validation(root: Path, side: int | None, slice_name: str, limit: int | None) -> Iterator[tuple[str, UInt8, UInt8]]:
+    """An empty scene's mask is all background."""
     names = validation_names(root)[slice_name]
-    chosen = set(names if limit is None else names[:: max(1, len(names) // limit)][:limit])
-    sets = BACKGROUNDS if slice_name == "empty" else (SLICES[slice_name],)
-    pictures = _load(root, sets, "images", side, chosen.__contains__, None)
-    if len(pictures) != len(chosen):
-        raise UsageError(f"{len(chosen) - len(pictures)} pictures of val_{slice_name}.txt are missing in {root}")
-    if slice_name != "empty":
-        return pictures
-    return Pictures(pictures.names, pictures.images, np.zeros(pictures.images.shape[:3], np.uint8))
+    chosen = names if limit is None else names[:: max(1, len(names) // limit)][:limit]
+    empty = slice_name == "empty"
+    sets = BACKGROUNDS if empty else (SLICES[slice_name],)
+    wanted = set(chosen)
+    images = {name: data for name, data in members(root, sets, "images") if name in wanted}
+    masks = {} if empty else {name: data for name, data in members(root, sets, "masks") if name in wanted}
+    for name in chosen:
+        if name not in images or not (empty or name in masks):
+            raise UsageError(f"{name} of val_{slice_name}.txt is missing in {root}; fetch the data again")
+        image = decode(name, images[name], side, "images")
+        yield name, image, np.zeros(image.shape[:2], np.uint8) if empty else decode(name, masks[name], side, "masks")
 
 
 def calibration_pictures(root: Path, side: int, count: int) -> Pictures:
@@ -152,9 +167,8 @@ def _tar_members(path: Path, kind: str) -> Iterator[tuple[str, bytes]]:
         with tarfile.open(path) as tar:
             for member in tar:
                 folder, _, rest = member.name.partition("/")
-                if member.isfile() and rest.startswith(f"{kind}/"):
-                    stream = tar.extractfile(member)
-                    assert stream is not None
+                stream = tar.extractfile(member) if rest.startswith(f"{kind}/") else None
+                if stream is not None:
                     yield f"{folder}/{Path(rest).stem}", stream.read()
     except (OSError, tarfile.TarError) as error:
         raise UsageError(f"cannot read {path}: {error}; fetch it again") from error
@@ -179,8 +193,11 @@ def _load(
     )
 
 
-def decode(name: str, data: bytes, side: int, kind: str) -> UInt8:
-    """One encoded picture as (side, side, 3) RGB, (side, side, 4) RGBA or, for masks, (side, side) uint8."""
+def decode(name: str, data: bytes, side: int | None, kind: str) -> UInt8:
+    """One encoded picture as (side, side, 3) RGB, (side, side, 4) RGBA or, for masks, (side, side) uint8.
+
+    Without a ``side`` at its own size.
+    """
     flag = {"images": cv2.IMREAD_COLOR, "rgba": cv2.IMREAD_UNCHANGED, "masks": cv2.IMREAD_GRAYSCALE}[kind]
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     if pixels is None or (kind == "rgba" and pixels.shape[-1] != 4):
@@ -189,4 +206,5 @@ def decode(name: str, data: bytes, side: int, kind: str) -> UInt8:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
     elif kind == "rgba":
         pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA)
-    return stretch(np.asarray(pixels, np.uint8), side, side)
+    decoded = np.asarray(pixels, np.uint8)
+    return decoded if side is None else stretch(decoded, side, side)

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, fx, nn
+from torch.nn import functional
 
 from packshot.errors import UsageError
 
@@ -122,15 +122,15 @@ class _Reader:
 
     def _function(self, node: fx.Node) -> None:
         target, inputs = node.target, self._tensors(node.args)
-        if target is F.relu6:
+        if target is functional.relu6:
             self._melt(node, inputs[0], lambda conv: replace(conv, activation="relu6"))
         elif target is operator.add:
             self._add(node, Add(inputs, node.name))
         elif target is torch.cat:
             self._add(node, Concat(inputs, node.name))
-        elif target is F.interpolate:
+        elif target is functional.interpolate:
             self._add(node, Resize(inputs, node.name, (0, 0), str(node.kwargs["mode"])))
-        elif target is F.max_pool2d:
+        elif target is functional.max_pool2d:
             self._add(node, Pool(inputs, node.name))
         elif target not in (getattr, operator.getitem):  # sizes asked of a tensor leave no operator
             raise UsageError(f"no export knows the function {target}; write it with those that are known")
@@ -161,7 +161,8 @@ def _convolution(source: str, output: str, conv: nn.Conv2d) -> Convolution:
 def _fold(conv: Convolution, norm: nn.BatchNorm2d) -> Convolution:
     """BatchNorm in evaluation is an affine map per channel: fold it into weight and bias."""
     mean, variance = norm.running_mean, norm.running_var
-    assert mean is not None and variance is not None
+    if mean is None or variance is None:
+        raise UsageError("BatchNorm without running figures cannot be folded")
     gain = (norm.weight / torch.sqrt(variance + norm.eps)).detach().float().numpy()
     bias = (conv.bias - mean.float().numpy()) * gain + norm.bias.detach().float().numpy()
     return replace(conv, weight=conv.weight * gain[:, None, None, None], bias=bias)
@@ -181,8 +182,8 @@ def _with_sizes(graph: Graph, size: int) -> Graph:
     """Fill in the size of every Resize: that of the tensor it is concatenated with or added to, or the input's."""
     heights = {graph.input: size}
     ops: list[Op] = []
-    for position, op in enumerate(graph.ops):
-        height = heights[op.inputs[-1]]
+    for position, unsized in enumerate(graph.ops):
+        op, height = unsized, heights[unsized.inputs[-1]]
         if isinstance(op, Resize):
             height = _partner_height(graph.ops[position + 1 :], op.output, heights, size)
             op = replace(op, size=(height, height))
@@ -210,15 +211,48 @@ def run(graph: Graph, x: Tensor) -> dict[str, Tensor]:
     return values
 
 
+def module_values(network: nn.Module, x: Tensor) -> dict[str, Tensor]:
+    """What the unfolded network itself computes, under the names of ``trace``."""
+    traced = fx.symbolic_trace(network.eval())
+    reader = _Reader(traced)
+    for node in traced.graph.nodes:
+        reader.read(node)
+    recorder = _Recorder(traced, reader.names)
+    with torch.no_grad():
+        recorder.run(x)
+    return recorder.values
+
+
+class _Recorder(fx.Interpreter):
+    """Keeps every tensor; of a convolution with BatchNorm and activation the last one stays, as in the folded graph."""
+
+    def __init__(self, traced: fx.GraphModule, names: dict[str, str]) -> None:
+        super().__init__(traced)
+        self._names = names
+        self._modules_by_name = dict(traced.named_modules())
+        self.values: dict[str, Tensor] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        """Execute one node and keep its value."""
+        value = super().run_node(n)
+        name = self._names.get(n.name)
+        if name is not None and not self._is_pad(n):
+            self.values[name] = value
+        return value
+
+    def _is_pad(self, n: fx.Node) -> bool:
+        return n.op == "call_module" and isinstance(self._modules_by_name[str(n.target)], nn.ZeroPad2d | nn.Identity)
+
+
 def _execute(op: Op, inputs: list[Tensor]) -> Tensor:
     match op:
         case Convolution():
             return _convolve(op, inputs[0])
         case Pool():
-            return F.max_pool2d(inputs[0], 2)
+            return functional.max_pool2d(inputs[0], 2)
         case Resize():
             aligned = None if op.kind == "nearest" else False
-            return F.interpolate(inputs[0], size=op.size, mode=op.kind, align_corners=aligned)
+            return functional.interpolate(inputs[0], size=op.size, mode=op.kind, align_corners=aligned)
         case Concat():
             return torch.cat(inputs, 1)
         case _:
@@ -229,7 +263,7 @@ def _convolve(op: Convolution, x: Tensor) -> Tensor:
     reach = op.dilation * (op.weight.shape[-1] - 1)
     before = reach // 2 if op.stride == 1 else 0  # SAME at stride 2 and even sizes pads right and bottom only
     after = reach - before if op.stride == 1 else max(reach - 1, 0)
-    padded = F.pad(x, (before, after, before, after))
+    padded = functional.pad(x, (before, after, before, after))
     weight, bias = torch.from_numpy(op.weight), torch.from_numpy(op.bias)
-    y = F.conv2d(padded, weight, bias, op.stride, 0, op.dilation)
-    return {"": y, "relu": F.relu(y), "relu6": F.relu6(y)}[op.activation]
+    y = functional.conv2d(padded, weight, bias, op.stride, 0, op.dilation)
+    return {"": y, "relu": functional.relu(y), "relu6": functional.relu6(y)}[op.activation]

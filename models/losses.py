@@ -6,8 +6,8 @@ All work per picture: logits and targets (B, 1, H, W), target in [0, 1] -> (B,).
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 MAIN_WEIGHT = 2.0
 SIDE_WEIGHT = 0.5
@@ -17,7 +17,7 @@ SSIM_SIGMA = 1.5
 
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """Binary cross-entropy, mean over pixels."""
-    return F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean((1, 2, 3))
+    return functional.binary_cross_entropy_with_logits(logits, target, reduction="none").mean((1, 2, 3))
 
 
 def soft_iou(mask: Tensor, target: Tensor) -> Tensor:
@@ -43,8 +43,8 @@ def _smooth(x: Tensor) -> Tensor:
     offsets = torch.arange(SSIM_WINDOW, device=x.device, dtype=x.dtype) - SSIM_WINDOW // 2
     window = torch.exp(-(offsets**2) / (2 * SSIM_SIGMA**2))
     window = window / window.sum()
-    across = F.conv2d(x, window.view(1, 1, 1, -1), padding=(0, SSIM_WINDOW // 2))
-    return F.conv2d(across, window.view(1, 1, -1, 1), padding=(SSIM_WINDOW // 2, 0))
+    across = functional.conv2d(x, window.view(1, 1, 1, -1), padding=(0, SSIM_WINDOW // 2))
+    return functional.conv2d(across, window.view(1, 1, -1, 1), padding=(SSIM_WINDOW // 2, 0))
 
 
 def total(outputs: Sequence[Tensor], target: Tensor, exact: Tensor) -> Tensor:
@@ -69,4 +69,4 @@ def _side(logits: Tensor, target: Tensor) -> Tensor:
 
 def _shrink(target: Tensor, logits: Tensor) -> Tensor:
     """Area average of the target on the logits' grid."""
-    return F.adaptive_avg_pool2d(target, logits.shape[-2:])
+    return functional.adaptive_avg_pool2d(target, (logits.shape[-2], logits.shape[-1]))

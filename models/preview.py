@@ -13,7 +13,7 @@ from models.data import SLICES, Pictures, UInt8, validation_pictures
 from models.u2net_lite import Config
 from packshot.matting.tensor import IMAGENET_MEAN, IMAGENET_STD, normalise
 
-PER_SLICE = 40
+PER_SLICE = 24
 SHOWN = 8  # pictures of each slice on the contact sheet
 TILE = 128
 
@@ -27,13 +27,14 @@ class Preview:
 
     def look(self, network: nn.Module, folder: Path) -> dict[str, str]:
         """Mean error and IoU of every slice; writes ``masks.jpg`` with pictures above their masks."""
-        row, sheet = {}, []
+        row: dict[str, str] = {}
+        sheet: list[UInt8] = []
         for name, pictures in self._slices.items():
             masks = self._masks(network, pictures.images)
             truth = np.stack(
                 [cv2.resize(mask, masks.shape[:0:-1], interpolation=cv2.INTER_AREA) for mask in pictures.masks]
             )
-            row |= _figures(name, masks, truth.astype(np.float32) / 255)
+            row |= _figures(name, masks, np.asarray(truth / 255, np.float32))
             sheet.append(_strip(pictures, masks))
         cv2.imwrite(str(folder / "masks.jpg"), np.concatenate(sheet)[..., ::-1])
         return row
@@ -49,13 +50,13 @@ class Preview:
 
     def plot(self, folder: Path) -> None:
         """Write ``curves.png`` from the history."""
-        import matplotlib
+        import matplotlib as mpl
 
-        matplotlib.use("Agg")
-        from matplotlib import pyplot
+        mpl.use("Agg")
+        from matplotlib import pyplot as plt
 
         rows = read_history(folder)
-        figure, axes = pyplot.subplots(1, 3, figsize=(15, 4))
+        figure, axes = plt.subplots(1, 3, figsize=(15, 4))
         for axis, wanted in zip(axes, (("loss",), ("_iou",), ("_mae",)), strict=True):
             for key in rows[0]:
                 if key.endswith(wanted):
@@ -63,7 +64,7 @@ class Preview:
             axis.set_xlabel("samples")
             axis.legend()
         figure.savefig(folder / "curves.png", bbox_inches="tight")
-        pyplot.close(figure)
+        plt.close(figure)
 
 
 def _figures(name: str, masks: NDArray[np.float32], truth: NDArray[np.float32]) -> dict[str, str]:

@@ -1,14 +1,14 @@
 """Scenes to put a subject into: rooms and textures, studio sweeps, and the soft shadow that a subject throws."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from models.warp import Random, random_window, sample
 
 
 def backdrop(scenes: Tensor, n: int, size: int, random: Random, plain: float) -> Tensor:
-    """n scenes (n, 3, size, size) in [0, 1]: a share ``plain`` of studio sweeps, else crops of ``scenes`` (K, H, W, 3)."""
+    """Scenes (n, 3, size, size) in [0, 1]: a share ``plain`` of sweeps, else crops of ``scenes`` (K, H, W, 3)."""
     index = random.integers(len(scenes), n)
     crops = sample(
         scenes[index].permute(0, 3, 1, 2).float() / 255.0, random_window(n, random, 0.45, 1.0), size, "reflection"
@@ -46,14 +46,14 @@ def cast_shadow(scene: Tensor, alpha: Tensor, random: Random) -> Tensor:
     across = torch.stack([one, lean, -lean * base], 1)
     down = torch.stack([zero, squash, base * (1 - squash)], 1)
     cast = sample(alpha, torch.stack([across, down], 1), size // 2, "zeros")
-    contact = F.interpolate(alpha, size=(size // 2, size // 2), mode="area").roll(size // 60 + 1, 2)
+    contact = functional.interpolate(alpha, size=(size // 2, size // 2), mode="area").roll(size // 60 + 1, 2)
     strength = random.uniform(2 * n, 0.0, 0.6).view(2, n, 1, 1, 1)
     soft = 1 - (1 - _blur(cast, 4) * strength[0]) * (1 - _blur(contact, 2) * strength[1])
-    return scene * (1 - F.interpolate(soft, size=(size, size), mode="bilinear", align_corners=False))
+    return scene * (1 - functional.interpolate(soft, size=(size, size), mode="bilinear", align_corners=False))
 
 
 def _blur(x: Tensor, factor: int) -> Tensor:
     """A wide soft blur: average down by ``factor``, smooth, enlarge again."""
-    small = F.avg_pool2d(F.avg_pool2d(x, factor), 3, 1, 1)
-    small = F.avg_pool2d(small, 3, 1, 1)
-    return F.interpolate(small, size=x.shape[-2:], mode="bilinear", align_corners=False)
+    small = functional.avg_pool2d(functional.avg_pool2d(x, factor), 3, 1, 1)
+    small = functional.avg_pool2d(small, 3, 1, 1)
+    return functional.interpolate(small, size=x.shape[-2:], mode="bilinear", align_corners=False)

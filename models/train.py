@@ -25,9 +25,9 @@ from models import checkpoint, losses
 from models.augment import Batch, Mix, draw
 from models.bank import Bank, load_bank
 from models.preview import Preview
-from models.quantize import load_weights
 from models.schedule import Phase, phases, rate_at, size_at
 from models.u2net_lite import CONFIGS, Config, build, multiple
+from models.weights import load_weights
 from packshot.errors import PackshotError, UsageError
 from packshot.matting.tensor import IMAGENET_MEAN, IMAGENET_STD
 

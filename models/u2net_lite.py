@@ -1,9 +1,9 @@
 """U²-Net-lite: nested U-structures that fit a Raspberry Pi and an Edge TPU.
 
-After "U²-Net: Going Deeper with Nested U-Structure for Salient Object Detection" (Qin et al., Pattern Recognition 2020).
-What differs: a stride-2 stem keeps every block at half resolution or below, skips between stages are added through
-1x1 convolutions, resizing is nearest x2 (the same in every resize convention), RSU-4F with its dilations is gone, and
-the deployed network gives one logit map at half the input size; sigmoid and upsampling belong to the host.
+After "U²-Net: Going Deeper with Nested U-Structure for Salient Object Detection" (Qin et al., Pattern Recognition
+2020). What differs: a stride-2 stem keeps every block at half resolution or below, skips between stages are added
+through 1x1 convolutions, resizing is nearest x2 (the same in every resize convention), RSU-4F with its dilations is
+gone, and the deployed network gives one logit map at half the input size; sigmoid and upsampling belong to the host.
 
     python -m models.u2net_lite        prints parameters and multiply-accumulates of every configuration
 """
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ CONFIGS = {
     for config in (
         Config("small", 256, 16, _stages((5, 8, 16), (4, 16, 32), (4, 24, 48), (3, 48, 96), (3, 64, 128))),
         Config("default", 320, 16, _stages((6, 8, 16), (5, 16, 32), (4, 32, 64), (3, 64, 128), (3, 96, 192))),
-        Config("large", 320, 32, _stages((6, 16, 32), (5, 32, 48), (4, 48, 96), (3, 64, 128), (3, 96, 192))),
+        # 20 channels at half resolution: 160 x 160 x 20 bytes is the largest resize that an Edge TPU maps
+        Config("large", 320, 20, _stages((6, 16, 20), (5, 32, 48), (4, 56, 112), (3, 72, 144), (3, 96, 192))),
         Config(
             "u2netp",
             320,
@@ -69,7 +70,8 @@ class ConvBlock(nn.Module):
         self.norm = nn.BatchNorm2d(channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu6(self.norm(self.conv(self.pad(x))))
+        """Convolve, normalise, clip."""
+        return functional.relu6(self.norm(self.conv(self.pad(x))))
 
 
 class RSU(nn.Module):
@@ -84,16 +86,18 @@ class RSU(nn.Module):
         self.up = nn.ModuleList([*(ConvBlock(2 * mid, mid) for _ in range(inner)), ConvBlock(2 * mid, out)])
 
     def forward(self, x: Tensor) -> Tensor:
+        """Down the levels and up again, plus the entry."""
         entry = self.entry(x)
         skips = [self.down[0](entry)]  # (B, mid, H, W)
         for block in list(self.down)[1:]:
-            skips.append(block(F.max_pool2d(skips[-1], 2)))  # (B, mid, H / 2, W / 2) and so on down
+            skips.append(block(functional.max_pool2d(skips[-1], 2)))  # (B, mid, H / 2, W / 2) and so on down
         x = self.bottom(skips[-1])
         for level, block in enumerate(self.up):
             if level:
                 x = _double(x)
             x = block(torch.cat([x, skips[-1 - level]], 1))  # 2 mid channels in; the last gives ``out``
-        return entry + x
+        total: Tensor = entry + x
+        return total
 
 
 class U2NetLite(nn.Module):
@@ -115,10 +119,11 @@ class U2NetLite(nn.Module):
         self.head = nn.ModuleList(nn.Conv2d(out, 1, 3, padding=1) for out in outs[-2::-1])
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Logit maps, coarsest first."""
         x = self.stem(x)  # (B, stem, S / 2, S / 2)
         skips: list[Tensor] = []
         for stage, block in enumerate(self.encoder):
-            x = block(F.max_pool2d(x, 2) if stage else x)  # S / 2, S / 4 ... S / 32
+            x = block(functional.max_pool2d(x, 2) if stage else x)  # S / 2, S / 4 ... S / 32
             skips.append(x)
         logits = []
         for lateral, block, head, skip in zip(self.lateral, self.decoder, self.head, skips[-2::-1], strict=True):
@@ -145,17 +150,19 @@ class PublishedRSU(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Down the levels and up again, plus the entry."""
         entry = self.entry(x)
         skips: list[Tensor] = []
         x = entry
         for level, block in enumerate(self.down):
             pooled = level > 0 and not self.dilated
-            x = block(F.max_pool2d(x, 2, ceil_mode=True) if pooled else x)
+            x = block(functional.max_pool2d(x, 2, ceil_mode=True) if pooled else x)
             skips.append(x)
         x = self.bottom(x)
         for block, skip in zip(self.up, reversed(skips), strict=True):
             x = block(torch.cat([_like(x, skip), skip], 1))
-        return entry + x
+        total: Tensor = entry + x
+        return total
 
 
 class U2NetPublished(nn.Module):
@@ -170,10 +177,11 @@ class U2NetPublished(nn.Module):
         self.fuse = nn.Conv2d(len(outs), 1, 1)
 
     def forward(self, x: Tensor) -> list[Tensor]:
+        """Six side maps and their fusion."""
         size = x
         skips: list[Tensor] = []
         for stage, block in enumerate(self.encoder):
-            x = block(F.max_pool2d(x, 2, ceil_mode=True) if stage else x)
+            x = block(functional.max_pool2d(x, 2, ceil_mode=True) if stage else x)
             skips.append(x)
         maps = [self.side[0](x)]
         for block, side, skip in zip(self.decoder, list(self.side)[1:], skips[-2::-1], strict=True):
@@ -191,11 +199,11 @@ def published_conv(channels_in: int, channels_out: int, dilation: int = 1) -> nn
 
 def _double(x: Tensor) -> Tensor:
     """(B, C, H, W) -> (B, C, 2 H, 2 W), nearest."""
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+    return functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 def _like(x: Tensor, reference: Tensor) -> Tensor:
-    return F.interpolate(x, size=reference.shape[-2:], mode="bilinear", align_corners=False)
+    return functional.interpolate(x, size=reference.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def build(config: Config) -> nn.Module:

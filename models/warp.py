@@ -4,8 +4,8 @@ Coordinates run from -1 to 1 across a picture; theta (n, 2, 3) maps output to so
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 
 class Random:
@@ -16,26 +16,30 @@ class Random:
         self._generator = torch.Generator(device).manual_seed(seed * 1_000_003 + step)
 
     def uniform(self, n: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """(n,) evenly in [low, high)."""
         return low + (high - low) * torch.rand(n, generator=self._generator, device=self.device)
 
     def normal(self, shape: torch.Size) -> Tensor:
+        """Standard normal."""
         return torch.randn(shape, generator=self._generator, device=self.device)
 
     def sign(self, n: int) -> Tensor:
+        """(n,) of -1 or 1."""
         return torch.where(self.uniform(n) < 0.5, -1.0, 1.0)
 
     def integers(self, below: int, n: int) -> Tensor:
+        """(n,) whole numbers in [0, below)."""
         return torch.randint(below, (n,), generator=self._generator, device=self.device)
 
     def choice(self, weights: Tensor, n: int) -> Tensor:
-        """n indices, with replacement, in proportion to ``weights``."""
+        """N indices, with replacement, in proportion to ``weights``."""
         return torch.multinomial(weights.to(self.device), n, replacement=True, generator=self._generator)
 
 
 def sample(x: Tensor, theta: Tensor, size: int, padding: str) -> Tensor:
     """Look at (n, C, H, W) through theta: (n, C, size, size), bilinear."""
-    grid = F.affine_grid(theta, [len(x), x.shape[1], size, size], align_corners=False)
-    return F.grid_sample(x, grid, padding_mode=padding, align_corners=False)
+    grid = functional.affine_grid(theta, [len(x), x.shape[1], size, size], align_corners=False)
+    return functional.grid_sample(x, grid, padding_mode=padding, align_corners=False)
 
 
 def random_window(n: int, random: Random, smallest: float, largest: float) -> Tensor:

@@ -1,0 +1,181 @@
+"""Release trained weights: quantise, measure the exact int8 file, hold it against float, write the card.
+
+    python -m models.release --config default --weights runs/NAME/weights.pt --version 0.2.0
+
+Nothing is released that fails the accuracy gate or the Edge TPU check. The release replaces the older one of its
+configuration in ``models/released``.
+"""
+
+import argparse
+import hashlib
+import json
+import platform
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models import compare, edgetpu_check
+from models.data import SLICES, validation_originals
+from models.evaluate import Report, gate, on_validation_lists
+from models.graph import Graph
+from models.quantize import CALIBRATION_COUNT, Quantised, quantise, write_files
+from models.runners import open_runner
+from models.u2net_lite import CONFIGS, Config, multiply_accumulates, parameter_count
+from models.weights import load_weights
+from packshot.errors import ModelError, PackshotError
+from packshot.matting.card import FORMAT
+from packshot.matting.tensor import IMAGENET_MEAN, IMAGENET_STD
+
+FOLDER = Path(__file__).parent / "released"
+INDEX = "released.json"
+TIMED_RUNS = 50
+DATA = {
+    "DUTS-TR (Wang et al., CVPR 2017)": "research use (ImageNet, SUN photos)",
+    "Clothing Co-Parsing": "repository Apache-2.0; the photographers' rights are not stated",
+    "rendered products (YCB, OCRTOC meshes)": "CC-BY, MIT",
+    "Houses (Ahmed & Moustafa 2016), as backgrounds": "to be cited; some watermarks",
+    "DTD textures, as backgrounds": "research use",
+    "phone photos of garments, for calibration only": "CC0",
+}
+METRICS = (
+    "mae raw; max_f, mean_f, weighted_f, s, e by pysodmetrics; boundary_iou 2 % of the diagonal; sad (thousands), mse"
+    " and gradient on true alpha; publishable: coarse mask alone, IoU >= .97 and no wrong blob over .3 % of the frame;"
+    " clean: no pixel above .5"
+)
+
+
+def stem_of(config: Config, version: str) -> str:
+    """File name of a release without its endings."""
+    return f"u2net-lite-{config.name}-{version}"
+
+
+def release(config: Config, weights: Path, version: str, data: Path, recipe: dict[str, Any], limit: int | None) -> Path:
+    """Quantise, check, measure, write; the card's path. Raises ModelError with every reason against the release."""
+    network = load_weights(config, weights)
+    quantised = quantise(network, config, data)
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_files(quantised, Path(folder), stem_of(config, version))
+        content = files["int8.tflite"].read_bytes()
+        verdict = edgetpu_check.check(content)
+        int8 = on_validation_lists(open_runner(files["int8.tflite"]), data, None, limit)
+        float32 = on_validation_lists(open_runner(files["onnx"]), data, None, limit)
+        reasons = [*verdict.reasons(), *gate(float32, int8)]
+        if reasons:
+            raise ModelError(f"{stem_of(config, version)} is not released: {'; '.join(reasons)}")
+        milliseconds = median_ms(files["int8.tflite"], data)
+    layers = compare.layers(network, quantised.graph, quantised.affines, quantised.samples)
+    card = {
+        "name": f"u2net-lite-{config.name}",
+        "version": version,
+        "runtime": runtime_part(quantised, f"{stem_of(config, version)}.int8.tflite", content),
+        "network": {
+            "configuration": asdict(config),
+            "parameters": parameter_count(network),
+            "gmac": round(multiply_accumulates(network, config.input_size) / 1e9, 3),
+            "bytes": len(content),
+        },
+        "data": {"training and calibration": DATA, "held out": "the validation lists and all views of their renders"},
+        "recipe": recipe,
+        "metrics": {"what": METRICS, "pictures_per_slice": limit or "all", "int8": int8, "float32": float32},
+        "quantisation": quantisation_part(layers),
+        "operators": operator_table(quantised.graph),
+        "edge_tpu": {"refused": verdict.reasons(), "proven_by_compiler": edgetpu_check.compiler() is not None},
+        "latency": {"int8_ms_1_thread_median": milliseconds, "machine": platform.processor() or platform.machine()},
+    }
+    return publish(config, card, content)
+
+
+def runtime_part(quantised: Quantised, file: str, content: bytes) -> dict[str, Any]:
+    """What the box reads of the card."""
+    graph, tensors = quantised.graph, {}
+    for key, name in (("input", graph.input), ("output", graph.output)):
+        channels, height, width = graph.shapes[name]
+        affine = asdict(quantised.affines[name])
+        tensors[key] = {"height": height, "width": width, "channels": channels, **affine}
+    digest = hashlib.sha256(content).hexdigest()
+    normalisation = {"mean": IMAGENET_MEAN, "std": IMAGENET_STD, "fit": "stretch"}
+    return {"format": FORMAT, "file": file, "sha256": digest, **tensors, **normalisation}
+
+
+def quantisation_part(layers: tuple[compare.Layer, ...]) -> dict[str, Any]:
+    """How the network was made int8, and how far the conversions drift from PyTorch."""
+    worst = min(layers[:-1], key=lambda layer: layer.int8_db)
+    return {
+        "method": "post-training, min-max, int8 per channel weights, int8 activations, logits clipped at +-10",
+        "calibration_pictures": CALIBRATION_COUNT,
+        "largest_difference_float_tflite": max(layer.float_tflite for layer in layers),
+        "weakest_layer": {"tensor": worst.name, "signal_to_noise_db": round(worst.int8_db, 1)},
+    }
+
+
+def operator_table(graph: Graph) -> dict[str, int]:
+    """How many operators of each kind."""
+    return dict(Counter(type(op).__name__ for op in graph.ops))
+
+
+def median_ms(path: Path, data: Path) -> float:
+    """Median milliseconds of a run on one thread, normalisation included, on this machine."""
+    run = open_runner(path)
+    picture = next(iter(validation_originals(data, next(iter(SLICES)), 1)))[1]
+    times = []
+    for _ in range(TIMED_RUNS):
+        begun = time.perf_counter()
+        run(picture)
+        times.append(1000 * (time.perf_counter() - begun))
+    return round(sorted(times)[TIMED_RUNS // 2], 2)
+
+
+def publish(config: Config, card: dict[str, Any], content: bytes, folder: Path = FOLDER) -> Path:
+    """Write model, card and index; take the older release of this configuration away."""
+    path = folder / f"{stem_of(config, card['version'])}.json"
+    index_path = folder / INDEX
+    index = json.loads(index_path.read_text()) if index_path.exists() else {}
+    (folder / card["runtime"]["file"]).write_bytes(content)
+    path.write_text(json.dumps(card, indent=1) + "\n")
+    index[config.name] = path.name
+    index_path.write_text(json.dumps(index, indent=1) + "\n")
+    for old in folder.glob(f"u2net-lite-{config.name}-*"):
+        if not old.name.startswith(f"{stem_of(config, card['version'])}."):
+            old.unlink()
+    return path
+
+
+def summary(report: Report) -> str:
+    """The figures that count, one line per slice."""
+    keys = ("mae", "max_f", "s", "boundary_iou", "publishable", "clean")
+    lines = []
+    for name, figures in report.items():
+        lines.append(f"{name:8} " + "  ".join(f"{key} {figures[key]:.4f}" for key in keys if key in figures))
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", choices=CONFIGS, default="default")
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--version", required=True)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--recipe", type=Path, help="JSON that says how the weights came about; goes into the card")
+    parser.add_argument("--limit", type=int, help="pictures of each slice to measure on; all unless given")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    try:
+        recipe = json.loads(args.recipe.read_text()) if args.recipe else {}
+        path = release(CONFIGS[args.config], args.weights, args.version, args.data, recipe, args.limit)
+    except PackshotError as error:
+        print(f"release: {error}", file=sys.stderr)
+        return error.exit_code
+    print(path)
+    print(summary(json.loads(path.read_text())["metrics"]["int8"]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
