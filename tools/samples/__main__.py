@@ -1,6 +1,6 @@
-"""Render the sample photos: ``python -m tools.samples --out FOLDER [--width 1600] [--samples 64] [NAME...]``.
+"""Render the sample photos: ``python -m tools.samples --out FOLDER [--width 1280] [--samples 16] [NAME...]``.
 
-Writes ``NAME.jpg`` as a camera would deliver it and ``truth/NAME.png``, the subject's true coverage in 8-bit gray.
+Writes ``N-NAME.jpg`` as a camera would deliver it and ``truth/N-NAME.png``, the subject's true coverage in 8-bit gray.
 """
 
 import argparse
@@ -20,16 +20,17 @@ JPEG_QUALITY = 90
 def main() -> None:
     """Render what the command line asks for."""
     options = _options()
-    known = {make.__name__: make for make in SCENES}
     (options.out / "truth").mkdir(parents=True, exist_ok=True)
-    for name in options.names or known:
-        scene = known[name]()
+    for number, make in enumerate(SCENES, 1):
+        scene = make()
+        if options.names and scene.name not in options.names:
+            continue
+        stem = f"{number}-{scene.name}"
         light, cover = render(scene, options.width, options.width * 3 // 4, options.samples)
         photo = develop(light, scene)
-        settings = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-        cv2.imwrite(str(options.out / f"{name}.jpg"), photo[..., ::-1], settings)
-        cv2.imwrite(str(options.out / "truth" / f"{name}.png"), np.rint(cover * 255).astype(np.uint8))
-        print(name, "subject fills", round(float(cover.mean()), 3))
+        cv2.imwrite(str(options.out / f"{stem}.jpg"), photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        cv2.imwrite(str(options.out / "truth" / f"{stem}.png"), np.rint(cover * 255).astype(np.uint8))
+        print(stem, "subject fills", round(float(cover.mean()), 3))
 
 
 def develop(light: Float, scene: Scene) -> NDArray[np.uint8]:
@@ -47,8 +48,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Render the sample photos.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="products to render; all if none is named")
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")
-    parser.add_argument("--width", type=int, default=1600, help="pixels; the height is three quarters of it")
-    parser.add_argument("--samples", type=int, default=64, help="paths per pixel")
+    parser.add_argument("--width", type=int, default=1280, help="pixels; the height is three quarters of it")
+    parser.add_argument("--samples", type=int, default=16, help="paths per pixel")
     return parser.parse_args()
 
 

@@ -1,0 +1,1 @@
+"""One product a file: its shape, its paint and the scene it stands in."""
