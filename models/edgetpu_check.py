@@ -9,6 +9,7 @@ Without it a model that passes is likely to map, but unproven.
 
 import argparse
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -106,7 +107,7 @@ def read(content: bytes) -> Any:
         model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
         if not model.subgraphs or not model.subgraphs[0].operators:
             raise ModelError("the .tflite holds no operators")
-    except (IndexError, ValueError, TypeError, AttributeError) as error:
+    except (IndexError, ValueError, TypeError, AttributeError, struct.error) as error:
         raise ModelError(f"the .tflite is damaged: {error}") from error
     return model
 
@@ -216,9 +217,7 @@ def require_custom_op(content: bytes, name: str) -> None:
     codes = [model.operatorCodes[op.opcodeIndex] for op in model.subgraphs[0].operators]
     custom = [code for code in codes if code.customCode == CUSTOM_OP]
     if len(custom) != 1 or len(codes) != 1:
-        raise ModelError(
-            f"{name} compiles to {len(codes)} operators, {len(custom)} of them on the Edge TPU; one is wanted"
-        )
+        raise ModelError(f"{name} compiles to {len(codes)} operators, {len(custom)} on the Edge TPU; one is wanted")
 
 
 def main() -> int:
