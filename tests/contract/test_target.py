@@ -1,13 +1,17 @@
 """What every storefront must do, for each target."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from packshot.storefront.targets.folder import FolderTarget
+from packshot.storefront.targets.http import HttpTarget
 from packshot.storefront.targets.port import Target
+from packshot.storefront.targets.s3 import S3Target
+from tests.support.bucket import Bucket, bucket, moto_server
+from tests.support.shop_server import ShopServer
 from tests.support.targets import Shop, capture_id, package
 
 
@@ -25,7 +29,38 @@ def folder_shop(tmp_path: Path) -> Shop:
     return Shop(lambda: FolderTarget(str(root)), lambda: files(False), lambda: list(files(True).values()))
 
 
-@pytest.fixture(params=["folder"])
+__all__ = ["bucket", "moto_server"]  # fixtures
+
+
+def of_objects(objects: Callable[[], dict[str, bytes]], make: Callable[[], Target]) -> Shop:
+    def shown(former: bool) -> dict[str, bytes]:
+        return {
+            key: data
+            for key, data in objects().items()
+            if not key.endswith(".packshot.json") and (".superseded" in key) is former
+        }
+
+    return Shop(make, lambda: shown(False), lambda: list(shown(True).values()))
+
+
+@pytest.fixture
+def http_shop() -> Iterator[Shop]:
+    with ShopServer() as server:
+        yield of_objects(lambda: dict(server.objects), lambda: HttpTarget(server.url))
+
+
+@pytest.fixture
+def webdav_shop() -> Iterator[Shop]:
+    with ShopServer(folders=True) as server:
+        yield of_objects(lambda: dict(server.objects), lambda: HttpTarget(server.url))
+
+
+@pytest.fixture
+def s3_shop(bucket: Bucket) -> Shop:
+    return of_objects(bucket.objects, lambda: S3Target(bucket.name, prefix="media/", endpoint_url=bucket.endpoint_url))
+
+
+@pytest.fixture(params=["folder", "http", "webdav", "s3"])
 def shop(request: pytest.FixtureRequest) -> Shop:
     made: Shop = request.getfixturevalue(f"{request.param}_shop")
     return made

@@ -82,5 +82,10 @@ def _suffixes() -> Iterator[str]:
     yield from (f"-{number}" for number in itertools.count(2))
 
 
+def sha256_hex(data: bytes) -> str:
+    """The sha256 in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
+    return sha256_hex(text.encode("utf-8", "replace"))[:12]

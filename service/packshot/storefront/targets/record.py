@@ -10,8 +10,8 @@ VERSION = 1
 RESET_MARGIN_MS = 10 * 60 * 1000
 
 
-class Record(Struct, frozen=True):
-    """The JSON sidecar of a delivery. ``files`` maps artefact names to file names (or object keys)."""
+class Record(Struct, frozen=True, omit_defaults=True):
+    """The JSON sidecar of a delivery. ``files`` maps artefact names to file names; ``pending``: not all written yet."""
 
     device_id: str
     capture_id: str
@@ -24,6 +24,7 @@ class Record(Struct, frozen=True):
     storefront_id: str = ""
     url: str = ""
     at: str = ""
+    pending: bool = False
     v: int = VERSION
 
     def is_of(self, key: DeliveryKey) -> bool:

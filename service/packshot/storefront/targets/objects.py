@@ -1,0 +1,197 @@
+"""A storefront made of objects under keys, as HTTP servers and object stores have them; no folders, no rename.
+
+Keys are those of the folder target. The sidecar is written twice: before the pictures as a claim on the place
+(``pending``), after them as the proof that they are complete. Every write is conditional on what was seen before, so
+that of two uploaders with two revisions the newer one wins whatever the order of their requests; whoever meets a
+conflict looks again. Servers that ignore conditions still get the right order as long as uploads do not overlap.
+Former revisions are replaced, not kept: object stores have versions of their own for that.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from packshot.errors import TargetUnavailable
+from packshot.platform.clock import rfc3339
+from packshot.storefront.targets import naming
+from packshot.storefront.targets.port import DeliveryKey, Picture, Stored
+from packshot.storefront.targets.record import Record, decode_record, encode_record
+
+MAX_CONFLICTS = 8
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An object as it was seen: its version tag (empty = the server has none) and its sha256 in hex, if known."""
+
+    tag: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One object to write. ``body`` is a file to stream, or bytes. ``over`` is what was seen at its key before."""
+
+    key: str
+    body: Path | bytes
+    size_bytes: int
+    sha256: str
+    content_type: str
+    over: Seen | None
+    delivery: DeliveryKey
+
+
+class Conflict(Exception):
+    """The object is no longer what was seen."""
+
+
+class ObjectStore(Protocol):
+    """What ``ObjectTarget`` needs. All raise TargetUnavailable or TargetRefused; ``write`` and ``delete`` Conflict."""
+
+    def look(self, key: str) -> Seen | None:
+        """The object at a key, or None."""
+
+    def read(self, key: str) -> tuple[bytes, Seen] | None:
+        """A small object's bytes, or None."""
+
+    def write(self, upload: Upload) -> None:
+        """Create or replace an object, only if it is still what ``upload.over`` says."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; missing is fine."""
+
+    def url(self, key: str) -> str:
+        """Where people find the object."""
+
+    def close(self) -> None:
+        """Let connections go."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a delivery goes: prefix of its keys, what is recorded there and how that was seen."""
+
+    prefix: str
+    record: Record | None
+    seen: Seen | None
+
+
+class ObjectTarget:
+    """See the module; ``name`` is what receipts call it."""
+
+    def __init__(self, store: ObjectStore, name: str) -> None:
+        self._store = store
+        self._name = name[:80]
+
+    @property
+    def name(self) -> str:
+        """See ``targets.port.Target``."""
+        return self._name
+
+    def find(self, key: DeliveryKey) -> Stored | None:
+        """See ``targets.port.Target``."""
+        for name in (naming.product_name(key), naming.other_name(key)):
+            for prefix in (name, _late_prefix(name, key)):
+                record = self._look_at(prefix, key).record
+                if record is not None and record.is_of(key) and not record.pending and self._is_whole(prefix, record):
+                    return Stored(record.storefront_id, record.url)
+        return None
+
+    def put(self, key: DeliveryKey, pictures: Sequence[Picture]) -> Stored:
+        """See ``targets.port.Target``."""
+        for _ in range(MAX_CONFLICTS):
+            found = self.find(key)
+            if found is not None:
+                return found
+            try:
+                return self._try_to_put(key, pictures)
+            except Conflict:
+                continue
+        raise TargetUnavailable(f"others write {naming.stem(key)} at {self._name} again and again; it is tried later")
+
+    def close(self) -> None:
+        """See ``targets.port.Target``."""
+        self._store.close()
+
+    def _try_to_put(self, key: DeliveryKey, pictures: Sequence[Picture]) -> Stored:
+        files = naming.file_names(key, pictures)
+        home = naming.product_name(key)
+        # The pictures are looked at before the sidecar: see the module on why that order is safe.
+        seen = {name: self._store.look(f"{home}/{file}") for name, file in files.items()}
+        place = self._look_at(home, key)
+        if place.record is not None and place.record.is_newer_than(key):
+            home = _late_prefix(home, key)
+            place = self._look_at(home, key)
+            seen = {name: self._store.look(f"{home}/{file}") for name, file in files.items()}
+        record = self._record(key, pictures, files, home)
+        self._write_record(place, key, msgspec.structs.replace(record, pending=True))
+        for picture in pictures:
+            upload = _upload_of(picture, f"{home}/{files[picture.name]}", seen[picture.name], key)
+            if upload.over is None or upload.over.sha256 != picture.sha256:
+                self._store.write(upload)
+        self._write_record(self._look_at(home, key), key, record)
+        self._remove_leftovers(home, place.record, set(files.values()))
+        return Stored(record.storefront_id, record.url)
+
+    def _look_at(self, prefix: str, key: DeliveryKey) -> _Place:
+        found = self._store.read(_sidecar_key(prefix, key))
+        if found is None:
+            return _Place(prefix, None, None)
+        data, seen = found
+        record = decode_record(data)
+        return _Place(prefix, record if record is not None and record.is_about(key) else None, seen)
+
+    def _write_record(self, place: _Place, key: DeliveryKey, record: Record) -> None:
+        if place.record is not None and not record.pending and not place.record.is_of(key):
+            raise Conflict
+        data = encode_record(record)
+        upload = Upload(
+            _sidecar_key(place.prefix, key), data, len(data), naming.sha256_hex(data), JSON, place.seen, key
+        )
+        self._store.write(upload)
+
+    def _is_whole(self, prefix: str, record: Record) -> bool:
+        for artefact, name in record.files.items():
+            seen = self._store.look(f"{prefix}/{name}")
+            if seen is None or (seen.sha256 and seen.sha256 != record.sha256s.get(artefact)):
+                return False
+        return True
+
+    def _remove_leftovers(self, prefix: str, former: Record | None, current: set[str]) -> None:
+        names = set(former.files.values()) - current if former is not None else set()
+        for name in names:
+            if "/" not in name:
+                self._store.delete(f"{prefix}/{name}")
+
+    def _record(self, key: DeliveryKey, pictures: Sequence[Picture], files: dict[str, str], home: str) -> Record:
+        shown = f"{home}/{files[naming.main_picture(pictures).name]}"
+        return Record(
+            device_id=key.device_id,
+            capture_id=key.capture_id,
+            revision=key.revision,
+            sku=key.sku,
+            angle=key.angle,
+            sha256s=dict(key.sha256s),
+            files=files,
+            supersedes=key.supersedes,
+            storefront_id=shown,
+            url=self._store.url(shown),
+            at=rfc3339(time.time_ns() // 1_000_000),
+        )
+
+
+def _upload_of(picture: Picture, key: str, over: Seen | None, delivery: DeliveryKey) -> Upload:
+    return Upload(key, picture.path, picture.size_bytes, picture.sha256, picture.content_type, over, delivery)
+
+
+def _late_prefix(home: str, key: DeliveryKey) -> str:
+    return f"{home}/{naming.SUPERSEDED}/{key.capture_id}"
+
+
+def _sidecar_key(prefix: str, key: DeliveryKey) -> str:
+    return f"{prefix}/{naming.stem(key)}{naming.SIDECAR}"
