@@ -1,7 +1,9 @@
 """What every engine must do, whichever runs: the adapters that can be built here, and the fake that stands for them."""
 
 import importlib.util
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,14 +11,25 @@ import pytest
 from packshot.accelerator.deadline import DeadlineAccelerator
 from packshot.accelerator.guarded import GuardedAccelerator
 from packshot.accelerator.litert import LiteRT
+from packshot.accelerator.onnx import OnnxEngine
 from packshot.accelerator.port import Accelerator
 from packshot.errors import AcceleratorError
 from packshot.matting.tensor import coarse_mask, network_input
 from tests.fakes.accelerator import FakeAccelerator
 from tests.fakes.networks import tiny
+from tests.fakes.onnx_network import onnx_tiny
 
 LITERT = importlib.util.find_spec("ai_edge_litert") is not None
 TFLITE = not LITERT and importlib.util.find_spec("tflite_runtime") is not None
+
+ONNX = importlib.util.find_spec("onnxruntime") is not None and importlib.util.find_spec("onnx") is not None
+
+
+def _onnx() -> Accelerator:
+    with tempfile.TemporaryDirectory() as folder:
+        card, path = onnx_tiny(Path(folder))
+        return OnnxEngine(path, card)
+
 
 ENGINES: dict[str, Callable[[], Accelerator]] = {
     "fake": lambda: FakeAccelerator(tiny()[0]),
@@ -28,6 +41,8 @@ ENGINES: dict[str, Callable[[], Accelerator]] = {
 if LITERT:
     ENGINES["litert-xnnpack"] = lambda: LiteRT(tiny()[1], tiny()[0])
     ENGINES["litert-builtin"] = lambda: LiteRT(tiny()[1], tiny()[0], xnnpack=False)
+if ONNX:
+    ENGINES["onnxruntime"] = _onnx
 if TFLITE:
     ENGINES["tflite-runtime"] = lambda: LiteRT(tiny()[1], tiny()[0])
 
