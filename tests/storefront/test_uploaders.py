@@ -190,6 +190,21 @@ def test_a_storefront_that_refuses_for_good_ends_the_capture(rig: Rig) -> None:
     assert dead.reason == "unknown product"
 
 
+def test_a_dry_run_fetches_and_checks_and_leaves_everything_as_it_is(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    uploader = rig.uploader(dry_run=True).start()
+    rig.box().start()
+    cut_many(rig, 1)
+    (capture,) = rig.spool.captures()
+    eventually(lambda: "would be stored" in caplog.text)
+    eventually(lambda: "left for later" in caplog.text)
+    assert not rig.shop.exists()
+    assert rig.spool.receipt(capture.capture_id) is None
+    assert uploader.ledger.counts() == {State.INTENT: 1}
+
+
 def test_a_broker_without_shared_subscriptions_and_version_5_still_delivers(tmp_path: Path) -> None:
     with AmqttBroker() as broker:
         rig = Rig(tmp_path, broker)

@@ -146,6 +146,9 @@ class Job:
             )
             for artefact in self._offer.artefacts
         ]
+        if self._desk.settings.dry_run:
+            self._log("would be stored", target=target.name, files=", ".join(picture.name for picture in pictures))
+            raise NotNow("dry run: nothing is stored and no receipt is sent")
         # Asked again: while we gathered, another uploader may have been faster.
         return self._patiently(lambda: target.find(self.key) or target.put(self.key, pictures))
 

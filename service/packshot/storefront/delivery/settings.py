@@ -18,4 +18,5 @@ class DeliverySettings:
     retry_cap_s: float = 300.0  # ... and the longest
     hold_s: float = 60.0  # how long to keep a claim while the storefront is unavailable
     receipt_s: float = 20.0  # how long to try to send a receipt before the next offer asks for it again
+    dry_run: bool = False  # fetch and check, tell what would be stored, store nothing and send no receipt
     report_every: int = 8  # parts between two progress reports to the box
