@@ -112,6 +112,7 @@ class _Device:
     """An open ``cv2.VideoCapture``."""
 
     def __init__(self, source: str, size: tuple[int, int], controls: Mapping[str, float]) -> None:
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # its warnings are our one line
         self._name = _public(source)
         self._capture = _open_remote(source) if _is_remote(source) else _open_local(source, size)
         if not self._capture.isOpened():
