@@ -135,6 +135,13 @@ class UploaderSection(Section, frozen=True):
     max_capture_bytes: Bytes = 512 * 1024**2
 
 
+class HomeAssistantSection(Section, frozen=True):
+    """Home Assistant's MQTT discovery."""
+
+    discovery: bool = True  # false removes an earlier announcement
+    prefix: str = "homeassistant"
+
+
 class LogSection(Section, frozen=True):
     """What is logged, to the journal or to stderr."""
 
@@ -155,6 +162,7 @@ class Config(Section, frozen=True):
     trigger: TriggerSection = TriggerSection()
     catalogue: CatalogueSection = CatalogueSection()
     uploader: UploaderSection = UploaderSection()
+    homeassistant: HomeAssistantSection = HomeAssistantSection()
     log: LogSection = LogSection()
 
 

@@ -114,6 +114,7 @@ class _Box:
         self.trigger = wiring.open_trigger(config.trigger)
         stack.callback(self.trigger.close)
         self.choices = wiring.build_choices(config, self.bus, self.root, self.cutting.presets)
+        self.discovery = wiring.build_discovery(config, self.bus, self.root, self.board.model(), self.cutting.presets)
         self.commands = self._build_commands()
         self.health = self._build_health()
 
@@ -124,6 +125,7 @@ class _Box:
         self.desk.start()
         self.commands.start()
         self.choices.start()
+        self.discovery.start()
         self.trigger.start(self._on_trigger)
         self.bus.start(self._on_connected)
         sd_notify.notify("READY=1", f"STATUS=serving as {self.device_id}, engine {self.cutting.accelerator.engine}")
@@ -212,6 +214,7 @@ class _Box:
     def _on_connected(self) -> None:
         self.health.on_connected()
         self.choices.on_connected()
+        self.discovery.on_connected()
         self.outbox.wake()
 
     def _on_cut(self, _capture: Capture, result: Any) -> None:

@@ -16,6 +16,7 @@ from packshot.camera.port import Camera, CameraInfo
 from packshot.choices import Choices
 from packshot.config import CameraSection, Config, ModelSection, MqttSection, TriggerSection, slug_of_host
 from packshot.cutout import Composer, CutOptions, Cutter
+from packshot.discovery import Discovery, device_payload
 from packshot.encode.port import DecodeLimits
 from packshot.errors import ConfigError, StopDaemon
 from packshot.matting.card import ModelCard
@@ -255,6 +256,15 @@ def mqtt_password(section: MqttSection, environ: Mapping[str, str] = os.environ)
         return _text(section.password_file, "mqtt.password_file").strip()
     credential = Path(environ.get("CREDENTIALS_DIRECTORY", ""), CREDENTIAL_PASSWORD)
     return credential.read_text("utf-8").strip() if credential.is_absolute() and credential.exists() else ""
+
+
+def build_discovery(config: Config, bus: Bus, root: str, board: str, presets: Mapping[str, Preset]) -> Discovery:
+    """The announcement to Home Assistant, or its removal."""
+    device, section = device_id(config), config.homeassistant
+    selects = {"profile": [profile.value for profile in Profile], "preset": sorted(presets)}
+    name = config.device.name or device
+    payload = device_payload(root, device, name, board, selects) if section.discovery else None
+    return Discovery(bus, section.prefix, device, payload)
 
 
 def capabilities(config: Config, cutting: Cutting) -> dict[str, Any]:

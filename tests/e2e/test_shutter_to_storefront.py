@@ -227,3 +227,19 @@ def test_a_held_capture_waits_until_a_person_releases_it(box: Appliance, ear: Ea
     ear.wait(f"{ROOT}/job/{capture_id}", lambda message: message.json["stage"] == "receipted")
     assert "A-1/A-1_0.webp" in box.shop_files()
     assert box.call("spool", "refuse", capture_id).returncode == 1
+
+
+def test_home_assistant_is_told_again_when_it_comes_online(box: Appliance, broker: Broker, ear: Ear) -> None:
+    box.start("run")
+    online(ear)
+    with Ear(broker.port, "homeassistant/#") as home:
+        first = home.wait("homeassistant/device/box/config")
+        assert first.json["components"]["capture"]["command_topic"] == f"{ROOT}/cmd/capture"
+        home.publish("homeassistant/status", b"online")
+        home.wait("homeassistant/device/box/config", lambda message: not message.retain)
+    box.stop("run")
+    box.configure(homeassistant={"discovery": False})
+    box.start("run")
+    ear.wait(f"{ROOT}/status", lambda message: message.payload == b"online", count=2)
+    with Ear(broker.port, "homeassistant/#") as home:
+        assert home.find("homeassistant/device/box/config") == []
