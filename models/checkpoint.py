@@ -2,6 +2,7 @@
 
 import csv
 import os
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,10 @@ def load(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise UsageError(f"{path} is damaged ({error}); delete it and start from {WEIGHTS} with --warm") from error
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise UsageError(
+            f"{path} is damaged ({str(error).splitlines()[0]}); delete it and start from {WEIGHTS} with --warm"
+        ) from error
     fixed = {key: value for key, value in settings.items() if key not in LENGTHS}
     different = [key for key, value in fixed.items() if state["settings"].get(key) != value]
     if different:

@@ -1,5 +1,6 @@
 """Trained weights in files: averaged, half precision, at most 6 MB, read by releases and warm starts."""
 
+import pickle
 from pathlib import Path
 
 import torch
@@ -13,10 +14,8 @@ def load_weights(config: Config, path: Path) -> nn.Module:
     """A network in evaluation mode with the weights of ``path``; raises UsageError if they are another network's."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise UsageError(f"cannot read weights {path}: {str(error).splitlines()[0]}") from error
-    except Exception as error:  # a pickle that holds anything but tensors
-        raise UsageError(f"{path} is no file of weights") from error
     network = build(config)
     try:
         network.load_state_dict({key: value.float() for key, value in state.items()})
