@@ -100,7 +100,6 @@ def test_it_fires_again(rig: Rig) -> None:
 
 
 def test_nothing_is_fired_after_close_and_no_thread_stays(rig: Rig) -> None:
-    before = threading.active_count()
     fired = Fired()
     rig.trigger.start(fired)
     rig.set_off()
@@ -110,7 +109,7 @@ def test_nothing_is_fired_after_close_and_no_thread_stays(rig: Rig) -> None:
     count = fired.count()
     rig.set_off()
 
-    assert threading.active_count() == before
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("trigger")]
     assert fired.count() == count
 
 
