@@ -33,7 +33,8 @@ class Broker:
     """One mosquitto. ``global_options`` and ``listener_options`` are lines of mosquitto.conf.
 
     With ``users`` anonymous clients are refused; ``acl`` is the text of an ACL file; ``persistence`` keeps sessions
-    and retained messages over a clean stop (never over ``kill``, unless autosave is set in the options).
+    and retained messages over a clean stop (never over ``kill``, unless autosave is set in the options). ``config``
+    replaces all of these: the text of a whole mosquitto.conf that listens on ``port``.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Broker:
         acl: str = "",
         persistence: bool = False,
         port: int | None = None,
+        config: str = "",
     ) -> None:
         if MOSQUITTO is None:
             pytest.skip("mosquitto is not installed: apt install mosquitto")
@@ -64,7 +66,7 @@ class Broker:
             lines += ["persistence true", f"persistence_location {self.folder}/"]
         lines += [f"listener {self.port} 127.0.0.1", *listener_options]
         self.config_file = self.folder / "mosquitto.conf"
-        self.config_file.write_text("\n".join(lines) + "\n")
+        self.config_file.write_text(config or "\n".join(lines) + "\n")
 
     def __enter__(self) -> Self:
         self.start()
