@@ -61,8 +61,9 @@ def on_validation_lists(run: Runner, data: Path, sheets: Path | None, limit: int
 def write_sheet(path: Path, tiles: list[UInt8]) -> None:
     """Contact sheet, two tiles a row."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [np.concatenate(tiles[n : n + 2], 1) for n in range(0, len(tiles) - 1, 2)]
-    cv2.imwrite(str(path), np.concatenate(rows)[..., ::-1] if rows else tiles[0][..., ::-1])
+    filled = [*tiles, *[np.zeros_like(tiles[0])] * (len(tiles) % 2)]
+    rows = [np.concatenate(filled[n : n + 2], 1) for n in range(0, len(filled), 2)]
+    cv2.imwrite(str(path), np.concatenate(rows)[..., ::-1])
 
 
 def folder_pictures(folder: Path) -> Iterator[Labelled]:
