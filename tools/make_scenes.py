@@ -283,7 +283,7 @@ def _busy_colours(rng: Rng, height: int, width: int) -> Float:
 
 
 def _white_product(rng: Rng, height: int, width: int) -> Float:
-    shade = 0.90 + 0.08 * smooth_noise(rng, height, width, 4)
+    shade = 0.84 + 0.08 * smooth_noise(rng, height, width, 4)
     return np.repeat(shade[..., None], 3, axis=2)
 
 

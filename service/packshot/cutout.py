@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TypeVar
 
@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from packshot.accelerator.port import Accelerator
 from packshot.domain import Decision, Verdict
 from packshot.encode.port import DecodeLimits, EncodeSettings, Patch, Photo, PhotoDecoder, PictureEncoder, PictureFormat
+from packshot.matting.backdrops import BackdropSettings, triangulate
 from packshot.matting.band import UNKNOWN
-from packshot.matting.cleanup import drop_specks
+from packshot.matting.cleanup import drop_specks, split_subjects
 from packshot.matting.compose import lay_on_colour, lay_on_picture, scale_rgba
-from packshot.matting.foreground import ColourSettings, decontaminate, estimate_colours
+from packshot.matting.foreground import Colours, ColourSettings, decontaminate, estimate_colours
+from packshot.matting.plate import PlateSettings, PlateState, fit_plate, move_plate
+from packshot.matting.plate_matte import alpha_on_plate, matte_on_plate
 from packshot.matting.refine import EdgeSettings, Matte, Profile, coarse_matte, fine_alpha
 from packshot.matting.tensor import coarse_mask, network_input, stretch
 from packshot.matting.verdict import Thresholds, judge
@@ -26,9 +29,11 @@ from packshot.presets import Preset, lay_out
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
 Alpha8 = NDArray[np.uint8]
+Mask = NDArray[np.float32]
 T = TypeVar("T")
 
 WORKING_SIDE = 1024  # px, of the picture on which network, matte and colours work
+NOTHING: RGBA8 = np.zeros((0, 0, 4), np.uint8)
 REDUCED_SIDE = 560  # px, the least shorter side of a reduced decode
 
 
@@ -39,6 +44,8 @@ class CutOptions:
     profile: Profile = Profile.AUTO
     edges: EdgeSettings = field(default_factory=EdgeSettings)
     colours: ColourSettings = field(default_factory=ColourSettings)
+    plate: PlateSettings = field(default_factory=PlateSettings)
+    backdrops: BackdropSettings = field(default_factory=BackdropSettings)
     thresholds: Thresholds = field(default_factory=Thresholds)
     limits: DecodeLimits = field(default_factory=DecodeLimits)
 
@@ -99,6 +106,15 @@ class Picture:
     height: int
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What edges and colours are made of: matte at working size, colours, alpha (H, W) of the whole photo."""
+
+    matte: Matte
+    colours: Colours
+    alpha: Alpha8
+
+
 class Cutter:
     """Cuts photos out with one accelerator; not thread-safe, as the accelerator is not.
 
@@ -118,12 +134,20 @@ class Cutter:
         if self._pool:
             self._pool.shutdown()
 
-    def cut(self, photo: bytes | Photo, options: CutOptions | None = None) -> CutResult:
-        """Cut one photo out. Raises BadImage for bytes that cannot be read, AcceleratorError from the engine."""
+    def cut(self, photo: bytes | Photo, options: CutOptions | None = None, plate: Photo | None = None) -> CutResult:
+        """Cut one photo out. Raises BadImage for bytes that cannot be read, AcceleratorError from the engine.
+
+        With a ``plate``, a photo of the empty scene of the same size, alpha comes from the difference to it. A plate
+        that does not fit is not used, and the verdict holds the cutout with the reason.
+        """
         options, clock = options or self._options, _StageClock()
         small, whole = self._open(photo, options, clock)
         with clock.stage("network"):
             mask = self._coarse(small)
+        if plate is not None:
+            known = self._on_plate(small, mask, whole(), plate, options, clock)
+            if not isinstance(known, str):
+                return self._result(whole(), small, mask, known, options, clock)
         with clock.stage("edges"):
             matte = drop_specks(coarse_matte(small, mask, options.profile, options.edges))
         with clock.stage("colour"):
@@ -131,19 +155,67 @@ class Cutter:
         shot = whole()
         with clock.stage("edges"):
             alpha = fine_alpha(shot.pixels, matte, options.edges)
-            bbox = bounding_box(alpha)
+        result = self._result(shot, small, mask, _Known(matte, colours, alpha), options, clock)
+        return result if plate is None else _held(result, str(known))
+
+    def cut_pair(
+        self, photos: tuple[Photo, Photo], plates: tuple[Photo, Photo], options: CutOptions | None = None
+    ) -> CutResult:
+        """Cut a product out that was photographed before two backdrops, each also photographed empty.
+
+        No network is asked. Raises BadImage when sizes differ or the backdrops have the same colour.
+        """
+        options, clock = options or self._options, _StageClock()
+        with clock.stage("triangulate"):
+            pixels = [shot.pixels for shot in (*photos, *plates)]
+            rgba = triangulate(pixels[0], pixels[1], pixels[2], pixels[3], options.backdrops)
         with clock.stage("verdict"):
+            alpha = np.ascontiguousarray(rgba[..., 3])
+            bbox, small = bounding_box(alpha), _working_picture(pixels[0])
+            mask = stretch(alpha, *small.shape[:2]).astype(np.float32) / np.float32(255)
+            verdict = judge(mask, small, bbox, replace(options.thresholds, unsure_above=1.0))  # glass may be unsure
+        seen = bbox if verdict.decision is not Decision.EMPTY else None
+        box_rgba = _crop(rgba, seen) if seen else NOTHING
+        notes = (*photos[0].notes, *photos[1].notes)
+        height, width = alpha.shape
+        return CutResult(height, width, seen, box_rgba, verdict, options.profile, "backdrops", clock.total(), notes)
+
+    def _on_plate(
+        self, small: RGB8, mask: Mask, shot: Photo, plate: Photo, options: CutOptions, clock: "_StageClock"
+    ) -> "_Known | str":
+        """What the plate makes known, or why it cannot be used."""
+        if plate.pixels.shape != shot.pixels.shape:
+            return PlateState.OTHER_SIZE.value
+        with clock.stage("plate"):
+            small_plate = stretch(plate.pixels, *small.shape[:2])
+            wide_mask = cv2.resize(mask, small.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+            fit = fit_plate(small, small_plate, np.asarray(wide_mask, np.float32), options.plate)
+            if fit.state is not PlateState.FITS:
+                return fit.state.value
+            background = move_plate(plate.pixels, fit)
+            small_background = stretch(background, *small.shape[:2])
+        with clock.stage("edges"):
+            seen = matte_on_plate(small, small_background, mask, fit.noise, options.profile, options.edges)
+            seen = replace(seen, matte=drop_specks(seen.matte))
+            alpha = alpha_on_plate(shot.pixels, background, seen, options.edges)
+        return _Known(seen.matte, seen.colours, alpha)
+
+    def _result(
+        self, shot: Photo, small: RGB8, mask: Mask, known: "_Known", options: CutOptions, clock: "_StageClock"
+    ) -> CutResult:
+        with clock.stage("verdict"):
+            bbox = bounding_box(known.alpha)
             verdict = judge(mask, stretch(small, *mask.shape), bbox, options.thresholds)
+        seen = bbox if verdict.decision is not Decision.EMPTY else None
         with clock.stage("colour"):
-            seen = bbox if verdict.decision is not Decision.EMPTY else None
-            box_rgba = decontaminate(shot.pixels, alpha, colours, seen) if seen else np.zeros((0, 0, 4), np.uint8)
+            box_rgba = decontaminate(shot.pixels, known.alpha, known.colours, seen) if seen else NOTHING
         return CutResult(
-            height=alpha.shape[0],
-            width=alpha.shape[1],
+            height=shot.pixels.shape[0],
+            width=shot.pixels.shape[1],
             bbox=seen,
             box_rgba=box_rgba,
             verdict=verdict,
-            profile=_used_profile(matte, options.profile),
+            profile=_used_profile(known.matte, options.profile),
             engine=self._accelerator.engine,
             stage_ms=clock.total(),
             notes=shot.notes,
@@ -214,6 +286,14 @@ class Composer:
         return Picture(data, "image/tiff", result.width, result.height)
 
 
+def split(result: CutResult) -> list[CutResult]:
+    """One cutout per product, from left to right; the cutout itself where it holds only one."""
+    if result.bbox is None:
+        return [result]
+    parts = split_subjects(np.ascontiguousarray(result.box_rgba[..., 3]))
+    return [result] if len(parts) < 2 else [_part(result, part) for part in parts]
+
+
 def bounding_box(alpha: Alpha8) -> tuple[int, int, int, int] | None:
     """(left, top, width, height) of what is not fully transparent, or None."""
     left, top, width, height = cv2.boundingRect(alpha)
@@ -225,6 +305,28 @@ def _working_picture(pixels: RGB8) -> RGB8:
     height, width = pixels.shape[:2]
     scale = WORKING_SIDE / max(height, width)
     return pixels if scale >= 1 else stretch(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def _crop(rgba: RGBA8, box: tuple[int, int, int, int]) -> RGBA8:
+    left, top, width, height = box
+    return np.ascontiguousarray(rgba[top : top + height, left : left + width])
+
+
+def _part(result: CutResult, alpha: Alpha8) -> CutResult:
+    """The part of a cutout that ``alpha``, of the size of its box, leaves."""
+    inner = cv2.boundingRect(alpha)
+    rgba = np.dstack([result.box_rgba[..., :3], alpha])
+    rgba[alpha == 0] = 0
+    left, top = result.bbox[:2] if result.bbox else (0, 0)
+    box = (left + inner[0], top + inner[1], inner[2], inner[3])
+    return replace(result, bbox=box, box_rgba=_crop(rgba, (inner[0], inner[1], inner[2], inner[3])))
+
+
+def _held(result: CutResult, reason: str) -> CutResult:
+    """The result with one more reason not to publish it unseen."""
+    verdict = result.verdict
+    decision = Decision.HOLD if verdict.decision is Decision.PUBLISH else verdict.decision
+    return replace(result, verdict=replace(verdict, decision=decision, reasons=(*verdict.reasons, reason)))
 
 
 def _used_profile(matte: Matte, asked: Profile) -> Profile:

@@ -68,9 +68,9 @@ def coarse_matte(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSetting
     height, width = (min(2 * side, limit) for side, limit in zip(mask.shape, rgb.shape[:2], strict=True))
     fine_rgb = stretch(rgb, height, width)
     fine = _unit(fine_rgb)
-    softness = _softness(mask, profile, settings)
+    soft = softness(mask, profile, settings)
     model = fit_linear_model(_unit(stretch(fine_rgb, *mask.shape)), mask, settings.radius, settings.eps)
-    soft_here = np.asarray(cv2.resize(softness, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    soft_here = np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     enlarged = cv2.resize(model, (width, height), interpolation=cv2.INTER_LINEAR)
     value = np.einsum("hwc,hwc->hw", enlarged[..., :3], fine) + enlarged[..., 3]
     alpha = _stretch(value, _margin(soft_here, settings.hard_stretch[0], settings.soft_stretch[0]))
@@ -120,7 +120,7 @@ def _fine_model(matte: Matte, settings: EdgeSettings) -> Float:
     return model
 
 
-def _softness(mask: Float, profile: Profile, settings: EdgeSettings) -> Float:
+def softness(mask: Float, profile: Profile, settings: EdgeSettings) -> Float:
     """Where edges are soft: the width of the grey band in mask pixels, averaged over a neighbourhood, as 0 to 1."""
     if profile is not Profile.AUTO:
         return np.full(mask.shape, 1.0 if profile is Profile.SOFT else 0.0, np.float32)
