@@ -5,8 +5,9 @@ expires before ``synchronised`` is true.
 """
 
 import ctypes
+import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from packshot.platform.procfs import HostFiles
@@ -16,6 +17,10 @@ BOARD_MARK = "proc/device-tree/model"  # Raspberry Pi, Jetson: no battery behind
 EARLIEST_MS = 1_735_689_600_000  # 2025-01-01, before the first release: an earlier clock is wrong
 CLOCK_STATES_IN_STEP = range(5)  # TIME_OK .. TIME_WAIT of adjtimex(2); 5 is TIME_ERROR: not synchronised
 TIMEX_BYTES = 512  # struct timex takes 208 bytes on 64-bit Linux; zeroed, its ``modes`` of 0 only asks
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 class Clock(Protocol):
@@ -71,7 +76,7 @@ def rfc3339(ms: int) -> str:
     >>> rfc3339(0)
     '1970-01-01T00:00:00.000Z'
     """
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (EPOCH + ms * MILLISECOND).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_rfc3339(text: str) -> int:
@@ -80,7 +85,6 @@ def parse_rfc3339(text: str) -> int:
     >>> parse_rfc3339("2024-02-29T12:00:00+01:00")
     1709204400000
     """
-    moment = datetime.fromisoformat(text.strip())
-    if moment.tzinfo is None or len(text.strip()) < len("2024-01-01T00:00:00Z"):
+    if not RFC_3339.fullmatch(text):
         raise ValueError(f"{text[:40]!r} is not an RFC 3339 time with date, time and zone")
-    return round(moment.timestamp() * 1000)
+    return round((datetime.fromisoformat(text.upper()) - EPOCH) / MILLISECOND)
