@@ -34,8 +34,8 @@ def layers(
     network: nn.Module, graph: Graph, affines: dict[str, Affine], pictures: Sequence[Tensor]
 ) -> tuple[Layer, ...]:
     """Compare every operator's output over ``pictures``, each (1, 3, S, S) normalised."""
-    float_runner = _Peeping(tflite_writer.write(graph, None), graph)
-    int8_runner = _Peeping(tflite_writer.write(graph, affines), graph)
+    float_runner = Peeping(tflite_writer.write(graph, None), graph)
+    int8_runner = Peeping(tflite_writer.write(graph, affines), graph)
     worst = {op.output: [0.0, 0.0] for op in graph.ops}
     power = {op.output: [0.0, 0.0] for op in graph.ops}  # of signal and of int8's error
     for picture in pictures:
@@ -58,7 +58,7 @@ def _decibel(signal: float, noise: float) -> float:
     return float(10 * np.log10(max(signal, 1e-12) / max(noise, 1e-12)))
 
 
-class _Peeping:
+class Peeping:
     """Runs a .tflite and hands out every tensor of the graph as float, (1, C, H, W)."""
 
     def __init__(self, content: bytes, graph: Graph) -> None:
@@ -69,6 +69,7 @@ class _Peeping:
         self._input = graph.input
 
     def __call__(self, picture: Tensor) -> Values:
+        """Run one picture (1, 3, S, S), normalised."""
         entry = self._details[self._input]
         values = picture.permute(0, 2, 3, 1).numpy()
         if entry["dtype"] is np.int8:

@@ -207,7 +207,7 @@ def run(graph: Graph, x: Tensor) -> dict[str, Tensor]:
     values = {graph.input: x}
     with torch.no_grad():
         for op in graph.ops:
-            values[op.output] = _execute(op, [values[name] for name in op.inputs])
+            values[op.output] = execute(op, [values[name] for name in op.inputs])
     return values
 
 
@@ -244,10 +244,11 @@ class _Recorder(fx.Interpreter):
         return n.op == "call_module" and isinstance(self._modules_by_name[str(n.target)], nn.ZeroPad2d | nn.Identity)
 
 
-def _execute(op: Op, inputs: list[Tensor]) -> Tensor:
+def execute(op: Op, inputs: list[Tensor]) -> Tensor:
+    """One operator in float, NCHW."""
     match op:
         case Convolution():
-            return _convolve(op, inputs[0])
+            return convolve(op, inputs[0], torch.from_numpy(op.weight), torch.from_numpy(op.bias))
         case Pool():
             return functional.max_pool2d(inputs[0], 2)
         case Resize():
@@ -259,11 +260,11 @@ def _execute(op: Op, inputs: list[Tensor]) -> Tensor:
             return inputs[0] + inputs[1]
 
 
-def _convolve(op: Convolution, x: Tensor) -> Tensor:
+def convolve(op: Convolution, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """``op`` with the weights given in place of its own."""
     reach = op.dilation * (op.weight.shape[-1] - 1)
     before = reach // 2 if op.stride == 1 else 0  # SAME at stride 2 and even sizes pads right and bottom only
     after = reach - before if op.stride == 1 else max(reach - 1, 0)
     padded = functional.pad(x, (before, after, before, after))
-    weight, bias = torch.from_numpy(op.weight), torch.from_numpy(op.bias)
     y = functional.conv2d(padded, weight, bias, op.stride, 0, op.dilation)
     return {"": y, "relu": functional.relu(y), "relu6": functional.relu6(y)}[op.activation]

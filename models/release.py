@@ -13,17 +13,17 @@ import platform
 import sys
 import tempfile
 import time
-from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from models import compare, edgetpu_check
+from models import compare, edgetpu_check, qat
+from models.bank import load_bank
 from models.data import SLICES, validation_originals
 from models.evaluate import Report, gate, on_validation_lists
-from models.graph import Graph
 from models.quantize import CALIBRATION_COUNT, Quantised, quantise, write_files
 from models.runners import open_runner
 from models.u2net_lite import CONFIGS, Config, multiply_accumulates, parameter_count
@@ -55,25 +55,69 @@ def stem_of(config: Config, version: str) -> str:
     return f"u2net-lite-{config.name}-{version}"
 
 
-def release(config: Config, weights: Path, version: str, data: Path, recipe: dict[str, Any], limit: int | None) -> Path:
-    """Quantise, check, measure, write; the card's path. Raises ModelError with every reason against the release."""
+@dataclass(frozen=True)
+class Measured:
+    """A quantised network on the validation lists, its exact file, and all that stands against releasing it."""
+
+    quantised: Quantised
+    content: bytes
+    int8: Report
+    float32: Report
+    verdict: edgetpu_check.Verdict
+    milliseconds: float
+
+    @property
+    def reasons(self) -> list[str]:
+        """One line each; empty if it may be released."""
+        return [*self.verdict.reasons(), *gate(self.float32, self.int8)]
+
+
+def measure(quantised: Quantised, data: Path, limit: int | None) -> Measured:
+    """Write the files and run them on the validation lists."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_files(quantised, Path(folder), "candidate")
+        content = files["int8.tflite"].read_bytes()
+        int8, float32 = (
+            on_validation_lists(open_runner(files[ending]), data, None, limit) for ending in ("int8.tflite", "onnx")
+        )
+        verdict, milliseconds = edgetpu_check.check(content), median_ms(files["int8.tflite"], data)
+    return Measured(quantised, content, int8, float32, verdict, milliseconds)
+
+
+def release(
+    config: Config, weights: Path, version: str, data: Path, recipe: dict[str, Any], limit: int | None, steps: int = 0
+) -> Path:
+    """Quantise, check, measure, write; the card's path.
+
+    If the gate fails, ``steps`` of quantisation-aware fine-tuning are tried, where asked for. Raises ModelError with
+    every reason against the release.
+    """
     network = load_weights(config, weights)
     quantised = quantise(network, config, data)
-    with tempfile.TemporaryDirectory() as folder:
-        files = write_files(quantised, Path(folder), stem_of(config, version))
-        content = files["int8.tflite"].read_bytes()
-        verdict = edgetpu_check.check(content)
-        int8 = on_validation_lists(open_runner(files["int8.tflite"]), data, None, limit)
-        float32 = on_validation_lists(open_runner(files["onnx"]), data, None, limit)
-        reasons = [*verdict.reasons(), *gate(float32, int8)]
-        if reasons:
-            raise ModelError(f"{stem_of(config, version)} is not released: {'; '.join(reasons)}")
-        milliseconds = median_ms(files["int8.tflite"], data)
     layers = compare.layers(network, quantised.graph, quantised.affines, quantised.samples)
-    card = {
+    measured = measure(quantised, data, limit)
+    if measured.reasons and steps:
+        bank = load_bank(data, config.input_size, torch.device("cpu"))
+        tuned = qat.fine_tune(quantised.graph, quantised.affines, bank, steps)
+        recipe = recipe | {"quantisation_aware_steps": steps}
+        measured = replace(measure(replace(quantised, graph=tuned), data, limit), float32=measured.float32)
+    if measured.reasons:
+        raise ModelError(f"{stem_of(config, version)} is not released: {'; '.join(measured.reasons)}")
+    card = describe(config, network, measured, version, recipe)
+    card["metrics"]["pictures_per_slice"] = limit or "all"
+    card["quantisation"] = quantisation_part(layers)
+    return publish(config, card, measured.content)
+
+
+def describe(
+    config: Config, network: nn.Module, measured: Measured, version: str, recipe: dict[str, Any]
+) -> dict[str, Any]:
+    """The card, without what the caller knows best."""
+    content = measured.content
+    return {
         "name": f"u2net-lite-{config.name}",
         "version": version,
-        "runtime": runtime_part(quantised, f"{stem_of(config, version)}.int8.tflite", content),
+        "runtime": runtime_part(measured.quantised, f"{stem_of(config, version)}.int8.tflite", content),
         "network": {
             "configuration": asdict(config),
             "parameters": parameter_count(network),
@@ -82,13 +126,22 @@ def release(config: Config, weights: Path, version: str, data: Path, recipe: dic
         },
         "data": {"training and calibration": DATA, "held out": "the validation lists and all views of their renders"},
         "recipe": recipe,
-        "metrics": {"what": METRICS, "pictures_per_slice": limit or "all", "int8": int8, "float32": float32},
-        "quantisation": quantisation_part(layers),
-        "operators": operator_table(quantised.graph),
-        "edge_tpu": {"refused": verdict.reasons(), "proven_by_compiler": edgetpu_check.compiler() is not None},
-        "latency": {"int8_ms_1_thread_median": milliseconds, "machine": platform.processor() or platform.machine()},
+        "metrics": {"what": METRICS, "int8": measured.int8, "float32": measured.float32},
+        "operators": operator_table(measured.verdict),
+        "edge_tpu": {
+            "refused": measured.verdict.reasons(),
+            "parameter_bytes": measured.verdict.parameter_bytes,
+            "proven_by_compiler": edgetpu_check.compiler() is not None,
+        },
+        "latency": {"int8_ms_1_thread_median": measured.milliseconds, "machine": machine()},
     }
-    return publish(config, card, content)
+
+
+def machine() -> str:
+    """Name of this machine's processor."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.machine()
 
 
 def runtime_part(quantised: Quantised, file: str, content: bytes) -> dict[str, Any]:
@@ -114,9 +167,14 @@ def quantisation_part(layers: tuple[compare.Layer, ...]) -> dict[str, Any]:
     }
 
 
-def operator_table(graph: Graph) -> dict[str, int]:
-    """How many operators of each kind."""
-    return dict(Counter(type(op).__name__ for op in graph.ops))
+def operator_table(verdict: edgetpu_check.Verdict) -> dict[str, dict[str, int]]:
+    """How many operators of each kind the file holds, and how many of them the Edge TPU would map."""
+    table: dict[str, dict[str, int]] = {}
+    for op in verdict.operators:
+        row = table.setdefault(op.name, {"version": op.version, "count": 0, "mapped": 0})
+        row["count"] += 1
+        row["mapped"] += not op.reason
+    return table
 
 
 def median_ms(path: Path, data: Path) -> float:
@@ -164,11 +222,13 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--recipe", type=Path, help="JSON that says how the weights came about; goes into the card")
     parser.add_argument("--limit", type=int, help="pictures of each slice to measure on; all unless given")
+    parser.add_argument("--fine-tune", type=int, default=0, metavar="STEPS", help="of int8 training if the gate fails")
     args = parser.parse_args()
     torch.set_num_threads(1)
     try:
         recipe = json.loads(args.recipe.read_text()) if args.recipe else {}
-        path = release(CONFIGS[args.config], args.weights, args.version, args.data, recipe, args.limit)
+        config = CONFIGS[args.config]
+        path = release(config, args.weights, args.version, args.data, recipe, args.limit, args.fine_tune)
     except PackshotError as error:
         print(f"release: {error}", file=sys.stderr)
         return error.exit_code
