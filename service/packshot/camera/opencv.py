@@ -125,7 +125,10 @@ class _Device:
             raise CameraError(f"camera {self._name} stopped sending; check cable and power")
 
     def retrieve(self) -> NDArray[np.uint8]:
-        done, bgr = self._capture.retrieve()
+        try:
+            done, bgr = self._capture.retrieve()
+        except cv2.error as error:
+            raise CameraError(f"camera {self._name} sent a frame that cannot be decoded ({error.err})") from error
         if not done or bgr is None or bgr.ndim != 3:
             raise CameraError(f"camera {self._name} sent a frame that cannot be decoded")
         return np.array(bgr, np.uint8)
