@@ -3,17 +3,21 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from packshot.bus.port import Bus, Incoming
 from packshot.capture import CaptureDesk, Outcome, Respond
 from packshot.domain import ENDED, IN_DELIVERY, Capture, CaptureRequest, Stage, mint_request_id
 from packshot.errors import BadMessage, BrokerError, PackshotError, StopDaemon
-from packshot.messages import PRESS, CaptureVerb, PlainVerb, Response, capture_request, decode, encode
+from packshot.messages import PRESS, CaptureVerb, PlainVerb, PlateVerb, Response, capture_request, decode, encode
 from packshot.platform.logs import event
 from packshot.spool.port import Spool
 
 log = logging.getLogger(__name__)
+
+Verb = TypeVar("Verb", PlainVerb, PlateVerb)
 
 CompleteRequest = Callable[[CaptureRequest], CaptureRequest]
 """Fills in what a request leaves open; raises BadMessage when profile, preset or SKU are not known here."""
@@ -43,7 +47,7 @@ class Commands:
         announce: Callable[[str, Stage, str, str], None],
         wake: Callable[[], None],
         plain: Mapping[str, PlainAction],
-        plate: Callable[[str, Respond], None] | None,
+        plate: Callable[[PlateVerb, Respond], None],
     ) -> None:
         self._bus = bus
         self._root = root
@@ -78,26 +82,26 @@ class Commands:
         match reply.verb:
             case "capture":
                 self._on_capture(reply)
-            case "plate" if self._plate:
-                self._plate(self._plain_id(reply), lambda outcome: self._answer_outcome(reply, outcome))
+            case "plate":
+                self._plate(self._decoded(reply, PlateVerb), lambda outcome: self._answer_outcome(reply, outcome))
             case "release" | "refuse" | "cancel":
                 self._on_capture_verb(reply)
             case verb if verb in self._plain:
-                request_id = self._plain_id(reply)
+                request_id = self._decoded(reply, PlainVerb).request_id
                 self._answer(reply, request_id, self._plain[verb]())
             case verb:
-                known = ", ".join(sorted(["capture", "release", "refuse", "cancel", *self._plain]))
+                known = ", ".join(sorted(["capture", "plate", "release", "refuse", "cancel", *self._plain]))
                 raise BadMessage(f"no command {verb[:40]!r}; this device knows {known}")
 
     def _on_capture(self, reply: Reply) -> None:
         request = self._complete(capture_request(reply.incoming.payload, source="mqtt"))
         self._desk.submit(request, lambda outcome: self._answer_outcome(reply, outcome))
 
-    def _plain_id(self, reply: Reply) -> str:
+    def _decoded(self, reply: Reply, kind: type[Verb]) -> Verb:
+        """The payload with a request id, minted where it brings none."""
         payload = reply.incoming.payload.strip()
-        if payload in (b"", PRESS):
-            return mint_request_id()
-        return decode(payload, PlainVerb).request_id or mint_request_id()
+        command = decode(b"{}" if payload in (b"", PRESS) else payload, kind)
+        return command if command.request_id else msgspec.structs.replace(command, request_id=mint_request_id())
 
     def _on_capture_verb(self, reply: Reply) -> None:
         command = decode(reply.incoming.payload, CaptureVerb)

@@ -15,12 +15,13 @@ from typing import Any
 
 from packshot import wiring
 from packshot.announce import JobAnnouncer, publish_last_image
-from packshot.capture import CaptureDesk, DeskSettings, Outcome
+from packshot.capture import CaptureDesk, DeskSettings, Outcome, Respond
 from packshot.commands import Commands
 from packshot.config import Config, Loaded, load
 from packshot.domain import Capture, CaptureRequest, mint_request_id
 from packshot.errors import BadMessage, ConfigError, StopDaemon
 from packshot.health import Health, device_info
+from packshot.messages import PlateVerb
 from packshot.outbox import Outbox, OutboxSettings
 from packshot.platform import logs, sd_notify
 from packshot.platform.attempts import Attempts
@@ -107,6 +108,7 @@ class _Box:
         self.announce = JobAnnouncer(self.bus, self.root, self.clock)
         self.outbox = self._build_outbox()
         stack.callback(self.outbox.close)
+        self.plates = wiring.build_plates(config, self.cutting)
         self.workshop = self._build_workshop()
         stack.callback(self.workshop.close, GRACE_S)
         self.desk = self._build_desk()
@@ -168,6 +170,7 @@ class _Box:
             Product(cut.preset, cut.keep_cutout, cut.keep_mask, cut.max_attempts),
             self.announce,
             self._on_cut,
+            self.plates.current,
             Attempts(Path(self.config.spool.path).parent / "cutting.json"),
             self.vitals.pulse("workshop"),
         )
@@ -193,7 +196,7 @@ class _Box:
             self.announce,
             self.outbox.wake,
             {"reload": self._reload, "restart": self._restart},
-            None,
+            self._on_plate,
         )
 
     def _build_health(self) -> Health:
@@ -221,7 +224,16 @@ class _Box:
         self.outbox.wake()
         publish_last_image(self.bus, self.root, self.cutting.composer, result)
 
+    def _on_plate(self, command: PlateVerb, respond: Respond) -> None:
+        if command.forget:
+            self.plates.forget()
+            respond(Outcome(command.request_id))
+        else:
+            self.desk.submit_plate(command.request_id, respond, self.plates.keep)
+
     def _on_trigger(self, action: TriggerAction, sku: str) -> None:
+        if action is TriggerAction.PLATE:
+            self._on_plate(PlateVerb(mint_request_id()), _log_outcome)
         if action is TriggerAction.CAPTURE:
             request = CaptureRequest(mint_request_id(), sku=sku, source="trigger")
             self.desk.submit(self.choices.complete(request), _log_outcome)

@@ -61,8 +61,16 @@ class CaptureVerb(Struct, frozen=True, omit_defaults=True):
     v: int = VERSION
 
 
+class PlateVerb(Struct, frozen=True, omit_defaults=True):
+    """``cmd/plate``: photograph the empty scene, or ``forget`` the plate there is."""
+
+    request_id: RequestId = ""
+    forget: bool = False
+    v: int = VERSION
+
+
 class PlainVerb(Struct, frozen=True, omit_defaults=True):
-    """``cmd/plate``, ``cmd/selftest``, ``cmd/reload``, ``cmd/restart``."""
+    """``cmd/selftest``, ``cmd/reload``, ``cmd/restart``."""
 
     request_id: RequestId = ""
     v: int = VERSION

@@ -17,12 +17,13 @@ from packshot.choices import Choices
 from packshot.config import CameraSection, Config, ModelSection, MqttSection, TriggerSection, slug_of_host
 from packshot.cutout import Composer, CutOptions, Cutter
 from packshot.discovery import Discovery, device_payload
-from packshot.encode.port import DecodeLimits
+from packshot.encode.port import DecodeLimits, PhotoDecoder
 from packshot.errors import ConfigError, StopDaemon
 from packshot.matting.card import ModelCard
 from packshot.matting.refine import Profile
 from packshot.matting.tensor import network_input
 from packshot.matting.verdict import Thresholds
+from packshot.plates import PlateShelf
 from packshot.platform.clock import Clock
 from packshot.platform.resources import golden_photo, load_card, package_path, released_model
 from packshot.presets import Preset, pick_preset, presets_from_toml
@@ -48,7 +49,7 @@ class Cutting:
     composer: Composer
     options: CutOptions
     presets: Mapping[str, Preset]
-    decode: Callable[[bytes], Any]
+    decoder: PhotoDecoder
 
     def close(self) -> None:
         """Free the engine."""
@@ -68,7 +69,7 @@ def build_cutting(config: Config) -> Cutting:
         composer=Composer(FileEncoder()),
         options=options,
         presets=presets,
-        decode=lambda data: decoder.decode(data, options.limits).pixels,
+        decoder=decoder,
     )
 
 
@@ -236,6 +237,11 @@ def open_ledger(config: Config) -> "Ledger":
 def uploader_id(config: Config) -> str:
     """The configured id, or one made from the host name."""
     return config.uploader.id or slug_of_host()
+
+
+def build_plates(config: Config, cutting: Cutting) -> PlateShelf:
+    """Where the photo of the empty scene is kept, beside the spool."""
+    return PlateShelf(Path(config.spool.path).parent / "plate", cutting.decoder, cutting.options.limits)
 
 
 def build_choices(config: Config, bus: Bus, root: str, presets: Mapping[str, Preset]) -> Choices:

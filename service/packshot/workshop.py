@@ -9,6 +9,7 @@ from time import perf_counter
 from packshot.capture import Announce
 from packshot.cutout import Composer, CutOptions, CutResult, Cutter
 from packshot.domain import Capture, Decision, Stage
+from packshot.encode.port import Photo
 from packshot.errors import GiveUpCapture, RetryLater, StopDaemon
 from packshot.matting.refine import Profile
 from packshot.platform import logs
@@ -50,6 +51,7 @@ class Workshop:
         product: Product,
         announce: Announce,
         on_cut: Callable[[Capture, CutResult], None],
+        plate: Callable[[], Photo | None],
         attempts: Attempts,
         pulse: Pulse,
     ) -> None:
@@ -61,6 +63,7 @@ class Workshop:
         self._product = product
         self._announce = announce
         self._on_cut = on_cut
+        self._plate = plate
         self._attempts = attempts
         self._pulse = pulse
         self._wake = threading.Event()
@@ -130,7 +133,8 @@ class Workshop:
         preset_name = capture.request.preset or self._product.preset
         preset = pick_preset(self._presets, preset_name)
         original = next(artefact for artefact in capture.artefacts if artefact.kind == "original")
-        result = self._cutter.cut(self._spool.read(capture.capture_id, original.name), self._options_for(capture))
+        data = self._spool.read(capture.capture_id, original.name)
+        result = self._cutter.cut(data, self._options_for(capture), self._plate())
         began = perf_counter()
         artefacts = self._artefacts(result, preset_name, preset)
         stage_ms = {**result.stage_ms, "encode": round((perf_counter() - began) * 1000, 2)}

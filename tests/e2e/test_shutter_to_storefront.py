@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from packshot.platform.resources import package_path
@@ -243,3 +245,29 @@ def test_home_assistant_is_told_again_when_it_comes_online(box: Appliance, broke
     ear.wait(f"{ROOT}/status", lambda message: message.payload == b"online", count=2)
     with Ear(broker.port, "homeassistant/#") as home:
         assert home.find("homeassistant/device/box/config") == []
+
+
+def test_a_plate_taken_over_mqtt_is_used_by_later_captures_until_forgotten(
+    box: Appliance, ear: Ear, tmp_path: Path
+) -> None:
+    photos = tmp_path / "stage"
+    photos.mkdir()
+    stage = np.full((600, 800, 3), 200, np.uint8) + np.linspace(0, 30, 800).astype(np.uint8)[None, :, None]
+    filled = stage.copy()
+    cv2.circle(filled, (400, 320), 150, (40, 90, 200), -1)
+    noise = np.random.default_rng(1)
+    for name, picture in (("1-empty.jpg", stage), ("2-product.jpg", filled)):
+        grain = noise.normal(0, 2, picture.shape)
+        cv2.imwrite(str(photos / name), np.clip(picture + grain, 0, 255).astype(np.uint8))
+    box.configure(camera={"source": str(photos)})
+    box.start("run")
+    online(ear)
+    ear.publish(f"{ROOT}/cmd/plate", b'{"request_id": "p1"}')
+    assert ear.wait(f"{ROOT}/response/plate").json == {
+        "request_id": "p1", "status": "ok", "data": {}, "error": "", "v": 1
+    }  # fmt: skip
+    capture_id = order(ear, b'{"request_id": "r1"}')["data"]["capture_id"]
+    offer = ear.wait(f"{ROOT}/offer/{capture_id}").json
+    assert "plate" in offer["ms"]
+    assert offer["bbox"] == pytest.approx([250, 170, 301, 301], abs=6)
+    assert box.call("plate", "--forget").returncode == 0

@@ -19,10 +19,13 @@ COMMANDS = {
     "run": ("run", "the daemon: camera to spool to MQTT"),
     "uploader": ("uploader", "the storefront side: takes offers from MQTT and uploads them"),
     "capture": ("capture", "ask a running daemon for a capture, over MQTT"),
+    "plate": ("plate", "photograph the empty scene, so that cutouts are made from the difference to it"),
     "spool": ("spool", "look at and mend the spool"),
     "selftest": ("selftest", "golden photo through camera, accelerator and spool"),
     "info": ("info", "version, board, model, engine, runtimes"),
     "config": ("config", "check, dump or diff the configuration"),
+    "provision": ("provision", "first boot: device id, key and certificate request"),
+    "support-bundle": ("support_bundle", "pack state, logs and configuration without secrets"),
     "bench": ("bench", "stage by stage time, bytes and memory on this machine"),
 }
 
