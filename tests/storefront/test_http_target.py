@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from packshot.errors import ConfigError, TargetRefused, TargetUnavailable
-from packshot.storefront.targets.http import HttpTarget, retry_after_s
+from packshot.platform.web import retry_after_s
+from packshot.storefront.targets.http import HttpTarget
 from tests.support.mosquitto import free_port
 from tests.support.shop_server import Request, ShopServer
 from tests.support.targets import capture_id, package

@@ -56,12 +56,14 @@ def add_cut(spool: Spool, files: Mapping[str, bytes], request_id: str, sku: str 
 class Box:
     """The outbox of one device with its own connection."""
 
-    def __init__(self, broker: Broker, spool: Spool, settings: OutboxSettings, device: str, **mqtt: Any) -> None:
+    def __init__(
+        self, broker: Broker, spool: Spool, settings: OutboxSettings, device: str, blobs: Any, **mqtt: Any
+    ) -> None:
         self.root = f"packshot/{device}"
         self.bus = MqttBus(broker.settings(f"packshot-{device}", will_topic=f"{self.root}/status", **mqtt))
         self.announced: list[tuple[str, Stage, str]] = []
         self.fatal: list[Exception] = []
-        self.outbox = Outbox(spool, self.bus, self.root, settings, self._announce, self.fatal.append)
+        self.outbox = Outbox(spool, self.bus, self.root, settings, self._announce, self.fatal.append, blobs=blobs)
 
     def start(self) -> "Box":
         self.outbox.start()
@@ -123,9 +125,9 @@ class Rig:
         self.boxes: list[Box] = []
         self.uploaders: list[Uploader] = []
 
-    def box(self, device: str = DEVICE, mqtt: dict[str, Any] | None = None, **settings: Any) -> Box:
+    def box(self, device: str = DEVICE, mqtt: dict[str, Any] | None = None, blobs: Any = None, **settings: Any) -> Box:
         values = {"lease_s": 2.0, "unheard_s": 0.1, "resend_after_s": 0.3, "pace_s": 0.5}
-        box = Box(self.broker, self.spool, OutboxSettings(**{**values, **settings}), device, **(mqtt or {}))
+        box = Box(self.broker, self.spool, OutboxSettings(**{**values, **settings}), device, blobs, **(mqtt or {}))
         self.boxes.append(box)
         return box
 

@@ -28,6 +28,7 @@ class ShopServer:
 
     conditions: bool = True
     folders: bool = False
+    break_after: int = 0  # every GET of more than so many bytes is cut off after them
     objects: dict[str, bytes] = field(default_factory=dict)
     collections: set[str] = field(default_factory=set)
     log: list[Request] = field(default_factory=list)
@@ -98,7 +99,18 @@ def _handler(shop: ShopServer) -> type[BaseHTTPRequestHandler]:
             if body is None:
                 self._say(404, {})
                 return
-            self._say(200, {"ETag": _tag(body)}, body)
+            start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
+            if shop.break_after and self.command == "GET" and len(body) - start > shop.break_after:
+                self._break_off(body, start)
+            else:
+                self._say(206 if start else 200, {"ETag": _tag(body)}, body[start:])
+
+        def _break_off(self, body: bytes, start: int) -> None:
+            self.send_response(206 if start else 200)
+            self.send_header("Content-Length", str(len(body) - start))
+            self.end_headers()
+            self.wfile.write(body[start : start + shop.break_after])
+            self.close_connection = True
 
         def _name(self) -> str:
             return unquote(self.path).removeprefix("/shop/").strip("/")

@@ -13,6 +13,7 @@ from packshot.outbox.line import Line
 from packshot.outbox.offers import make_offer
 from packshot.outbox.settings import OutboxSettings
 from packshot.outbox.shipment import Part, Phase, Shipment
+from packshot.outbox.staging import Staging
 from packshot.outbox.suspects import PartSize
 from packshot.outbox.window import MessageKey, OnSettled, Window
 from packshot.platform.logs import event
@@ -30,7 +31,7 @@ class Dispatcher:
     """Moves every shipment on when ``turn`` is called, and takes note of what others say.
 
     ``on_settled`` is called from the bus's thread and must see to it that ``settled`` is called from ours. ``uniform``
-    is random.uniform, or something that a test can foresee.
+    is random.uniform, or something that a test can foresee. With ``staging`` the bytes go to an object store first.
     """
 
     def __init__(
@@ -43,7 +44,9 @@ class Dispatcher:
         on_settled: OnSettled,
         uniform: Callable[[float, float], float],
         now: Callable[[], float] = time.monotonic,
+        staging: Staging | None = None,
     ) -> None:
+        self._staging = staging
         self._spool = spool
         self._bus = bus
         self._root = root
@@ -115,8 +118,16 @@ class Dispatcher:
         if now < self._look_at or len(self._shipments) >= self._settings.in_flight:
             return
         self._look_at = now + LOOK_S
-        for capture in self._line.waiting(self._placed())[: self._settings.in_flight - len(self._shipments)]:
+        ready = [capture for capture in self._line.waiting(self._placed()) if self._is_ready(capture)]
+        for capture in ready[: self._settings.in_flight - len(self._shipments)]:
             self._take_on(capture)
+
+    def _is_ready(self, capture: Capture) -> bool:
+        try:
+            return self._staging is None or self._staging.ready(capture)
+        except GiveUpCapture as error:
+            self._fail(capture, str(error))
+            return False
 
     def _placed(self) -> list[Capture]:
         return [shipment.capture for shipment in self._shipments.values()]
@@ -130,7 +141,8 @@ class Dispatcher:
         """The offer with parts as they can be sent now; None after failing a capture that cannot be offered."""
         largest = self._bus.max_message_bytes
         try:
-            return make_offer(capture, self._part_size.bytes(largest), largest, self._settings.lease_s)
+            urls = self._staging.urls(capture) if self._staging is not None else None
+            return make_offer(capture, self._part_size.bytes(largest), largest, self._settings.lease_s, urls)
         except BadMessage as error:
             self._fail(capture, str(error))
             return None
@@ -139,12 +151,14 @@ class Dispatcher:
         self._shipments.pop(capture_id, None)
         self.look_soon()
 
-    def _done(self, capture_id: str) -> None:
-        self._drop(capture_id)
-        self._line.welcome(capture_id)
+    def _done(self, capture: Capture) -> None:
+        self._drop(capture.capture_id)
+        self._line.welcome(capture.capture_id)
+        if self._staging is not None:
+            self._staging.done(capture)
 
     def _fail(self, capture: Capture, reason: str) -> None:
-        self._done(capture.capture_id)
+        self._done(capture)
         self._advance(capture, Stage.FAILED, reason)
         event(log, "delivery failed", logging.ERROR, capture=capture.capture_id, reason=reason)
 
@@ -193,7 +207,7 @@ class Dispatcher:
     def _offer(self, shipment: Shipment) -> bool:
         capture = self._spool.get(shipment.capture_id)
         if capture is None or capture.stage not in IN_DELIVERY:
-            self._done(shipment.capture_id)
+            self._done(shipment.capture)
             return True
         offer = self._offer_of(capture)
         if offer is None:
@@ -235,7 +249,7 @@ class Dispatcher:
         """Files may be missing because somebody cancelled or purged the capture meanwhile."""
         capture = self._spool.get(shipment.capture_id)
         if capture is None or capture.stage not in IN_DELIVERY:
-            self._done(shipment.capture_id)
+            self._done(shipment.capture)
         else:
             self._fail(capture, reason)
 
@@ -324,7 +338,7 @@ class Dispatcher:
             storefront_id=receipt.storefront_id,
             reason=receipt.refused,
         )
-        self._done(capture_id)
+        self._done(capture)
 
 
 def _capture_id(incoming: Incoming) -> str:

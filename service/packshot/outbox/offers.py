@@ -1,5 +1,7 @@
 """The offer of one capture: what an uploader needs to know before it claims."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from packshot.domain import Capture
@@ -8,8 +10,12 @@ from packshot.messages import MAX_PARTS, Offer, OfferedArtefact
 from packshot.parts import part_count
 
 
-def make_offer(capture: Capture, part_bytes: int, largest_part: int, lease_s: float) -> Offer:
+def make_offer(
+    capture: Capture, part_bytes: int, largest_part: int, lease_s: float, urls: Mapping[str, str] | None = None
+) -> Offer:
     """The offer with parts of at most ``part_bytes``, or larger ones (up to ``largest_part``) where MAX_PARTS asks.
+
+    With ``urls`` (artefact name -> address) the bytes lie in an object store and there are no parts.
 
     Raises BadMessage for a capture without artefacts or with one that no number of parts can carry.
     """
@@ -27,7 +33,8 @@ def make_offer(capture: Capture, part_bytes: int, largest_part: int, lease_s: fl
                 sha256=artefact.sha256,
                 bytes=artefact.size_bytes,
                 content_type=artefact.media_type,
-                parts=_parts(artefact.name, artefact.size_bytes, part_bytes, largest_part),
+                parts=0 if urls else _parts(artefact.name, artefact.size_bytes, part_bytes, largest_part),
+                url=urls.get(artefact.name, "") if urls else "",
                 width=artefact.width,
                 height=artefact.height,
             )

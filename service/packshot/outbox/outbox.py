@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from packshot.blobs.port import BlobStore
 from packshot.bus.port import Bus, Incoming, Publication
 from packshot.errors import GiveUpCapture, PackshotError, StopDaemon
 from packshot.outbox.dispatcher import Announce, Dispatcher
 from packshot.outbox.settings import OutboxSettings
+from packshot.outbox.staging import Staging
 from packshot.outbox.window import MessageKey
 from packshot.spool.port import Spool
 
@@ -31,7 +33,7 @@ class Outbox:
     """Delivers what the spool holds. ``root`` is the device's topic, for example "packshot/studio-1".
 
     ``on_fatal`` is told a StopDaemon error (the spool is broken); the outbox stops then. ``beat`` is called on every
-    turn of the loop, as a sign of life.
+    turn of the loop, as a sign of life. With ``blobs`` the bytes go there and offers carry addresses (claim check).
     """
 
     def __init__(
@@ -43,13 +45,17 @@ class Outbox:
         announce: Announce,
         on_fatal: Callable[[StopDaemon], None] = lambda _: None,
         beat: Callable[[], None] = lambda: None,
+        blobs: BlobStore | None = None,
     ) -> None:
         self._bus = bus
         self._root = root
         self._on_fatal = on_fatal
         self._beat = beat
-        self._dispatcher = Dispatcher(spool, bus, root, settings, announce, self._post_settled, random.uniform)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._staging = Staging(spool, blobs, root.rsplit("/", 1)[-1], self.wake) if blobs is not None else None
+        self._dispatcher = Dispatcher(
+            spool, bus, root, settings, announce, self._post_settled, random.uniform, staging=self._staging
+        )
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
 
@@ -57,6 +63,8 @@ class Outbox:
         """Listen for claims and receipts and begin to deliver."""
         self._bus.subscribe(f"{self._root}/claim/+", partial(self._post_incoming, self._dispatcher.on_claim))
         self._bus.subscribe(f"{self._root}/receipt/+", partial(self._post_incoming, self._dispatcher.on_receipt))
+        if self._staging is not None:
+            self._staging.start()
         self._thread.start()
 
     def wake(self) -> None:
@@ -69,6 +77,8 @@ class Outbox:
         self.wake()
         if self._thread.is_alive():
             self._thread.join(JOIN_S)
+        if self._staging is not None:
+            self._staging.close()
 
     def _post_incoming(self, handle: Callable[[Incoming], None], incoming: Incoming) -> None:
         self._inbox.put(partial(handle, incoming))

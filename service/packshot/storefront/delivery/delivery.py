@@ -11,6 +11,8 @@ from packshot.bus.port import Bus, Incoming
 from packshot.errors import StopDaemon
 from packshot.messages import Offer, decode
 from packshot.platform.logs import event
+from packshot.platform.web import Web
+from packshot.storefront.delivery.downloads import Downloads
 from packshot.storefront.delivery.gathering import remove_stale
 from packshot.storefront.delivery.job import Desk, Job
 from packshot.storefront.delivery.limits import delivery_key, parse_offer_topic
@@ -42,7 +44,9 @@ class Delivery:
         on_fatal: Callable[[StopDaemon], None] = lambda _: None,
     ) -> None:
         self._closing = threading.Event()
-        self._desk = Desk(bus, ledger, target, uploader_id, work_dir, settings, self._closing)
+        web = Web(Path(settings.url_token_file) if settings.url_token_file else None, timeout_s=settings.url_timeout_s)
+        downloads = Downloads(web, settings.url_prefixes, self._closing)
+        self._desk = Desk(bus, ledger, target, uploader_id, work_dir, settings, downloads, self._closing)
         self._on_fatal = on_fatal
         self._lock = threading.Lock()
         self._jobs: dict[tuple[str, str], Job] = {}

@@ -12,6 +12,7 @@ from packshot.bus.port import Bus, Incoming
 from packshot.errors import BrokerError, IntegrityError
 from packshot.messages import Claim, Offer, encode, parse_part_topic
 from packshot.platform.logs import event
+from packshot.storefront.delivery.downloads import Downloads
 from packshot.storefront.delivery.gathering import Gathering
 from packshot.storefront.delivery.reasons import NotNow
 
@@ -33,6 +34,7 @@ class Exchange:
         folder: Path,
         offer: Offer,
         report_every: int,
+        downloads: Downloads,
         closing: threading.Event,
     ) -> None:
         self._bus = bus
@@ -42,6 +44,7 @@ class Exchange:
         self._folder = folder
         self._offer = offer
         self._report_every = report_every
+        self._downloads = downloads
         self._closing = closing
         self._changed = threading.Condition()
         self._gathering = self._gather(offer)
@@ -67,6 +70,7 @@ class Exchange:
         """Wait until every artefact is here with the right sha256; raises NotNow when that does not happen."""
         for _ in range(MAX_MISMATCHES):
             gathering = self._wait()
+            self._downloads.fetch(self._offer, gathering)
             try:
                 gathering.check()
             except IntegrityError as error:

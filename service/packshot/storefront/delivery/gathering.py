@@ -57,7 +57,7 @@ class Gathering:
         return {name: spans for name, spans in ranges.items() if spans}
 
     def complete(self) -> bool:
-        """Whether every part is here."""
+        """Whether every part is here; artefacts that are downloaded have none."""
         with self._lock:
             return all(all(flags) for flags in self._have.values())
 
@@ -79,6 +79,9 @@ class Gathering:
 
     def _open(self, artefact: OfferedArtefact) -> bytearray:
         data, have = self._path(artefact, "data"), self._path(artefact, "have")
+        if artefact.url:
+            data.touch()  # grows as it is downloaded; its size says how far that got
+            return bytearray()
         flags = have.read_bytes() if have.exists() and data.exists() else b""
         fits = len(flags) == artefact.parts and data.stat().st_size == artefact.bytes if flags else False
         if not fits:
@@ -89,7 +92,8 @@ class Gathering:
 
     def _discard(self, artefact: OfferedArtefact) -> None:
         with self._lock:
-            self._path(artefact, "have").unlink(missing_ok=True)
+            for suffix in ("have", "data"):
+                self._path(artefact, suffix).unlink(missing_ok=True)
             self._have[artefact.name] = self._open(artefact)
 
     def _sha256(self, artefact: OfferedArtefact) -> str:

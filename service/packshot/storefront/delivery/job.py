@@ -14,6 +14,7 @@ from packshot.messages import Offer, Receipt, encode
 from packshot.platform.backoff import Backoff
 from packshot.platform.clock import rfc3339
 from packshot.platform.logs import event
+from packshot.storefront.delivery.downloads import Downloads
 from packshot.storefront.delivery.exchange import Exchange
 from packshot.storefront.delivery.gathering import Gathering
 from packshot.storefront.delivery.limits import has_room, reason_to_refuse, total_bytes
@@ -40,6 +41,7 @@ class Desk:
     uploader_id: str
     work: Path
     settings: DeliverySettings
+    downloads: Downloads
     closing: threading.Event
 
 
@@ -129,6 +131,7 @@ class Job:
             folder=desk.work / self.key.device_id / self.key.capture_id,
             offer=self._offer,
             report_every=settings.report_every,
+            downloads=desk.downloads,
             closing=desk.closing,
         )
         return self._exchange

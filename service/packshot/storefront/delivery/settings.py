@@ -19,4 +19,7 @@ class DeliverySettings:
     hold_s: float = 60.0  # how long to keep a claim while the storefront is unavailable
     receipt_s: float = 20.0  # how long to try to send a receipt before the next offer asks for it again
     dry_run: bool = False  # fetch and check, tell what would be stored, store nothing and send no receipt
+    url_prefixes: tuple[str, ...] = ()  # addresses in offers are fetched only below these
+    url_token_file: str = ""  # its content is sent as Bearer token with such requests
+    url_timeout_s: float = 30.0  # longest silence of such a server
     report_every: int = 8  # parts between two progress reports to the box

@@ -7,25 +7,18 @@
 import base64
 import contextlib
 import hashlib
-import http.client
 import re
 import ssl
-import urllib.error
-import urllib.request
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from packshot import __version__
 from packshot.errors import ConfigError, TargetRefused, TargetUnavailable
+from packshot.platform.web import Answer, Web
 from packshot.storefront.targets.objects import Conflict, ObjectTarget, Seen, Upload
 
-MAX_ANSWER_BYTES = 1024 * 1024
-MAX_RETRY_AFTER_S = 24 * 3600.0
 MISSING = frozenset({404, 405, 410, 501})  # the last two: a server that has no HEAD, GET or DELETE
 CONFLICT = 412
 NO_PARENT = 409  # how WebDAV says that the folder above is missing (RFC 4918, 9.7.1)
@@ -54,16 +47,8 @@ class HttpTarget(ObjectTarget):
         except (OSError, ssl.SSLError) as error:
             raise ConfigError(f"uploader.options.ca_file {ca_file} cannot be used: {error}") from error
         base = base_url.rstrip("/")
-        super().__init__(_Server(base, token_file, dict(headers or {}), context, timeout_s), f"http:{base}")
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """Status, headers and (bounded) body of a response."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+        web = Web(Path(token_file) if token_file else None, context, timeout_s)
+        super().__init__(_Server(base, web, dict(headers or {})), f"http:{base}")
 
 
 @dataclass(frozen=True)
@@ -71,10 +56,8 @@ class _Server:
     """The ``ObjectStore`` on HTTP."""
 
     base: str
-    token_file: str
+    web: Web
     headers: Mapping[str, str] = field(repr=False)  # may hold secrets
-    context: ssl.SSLContext = field(repr=False)
-    timeout_s: float
 
     def look(self, key: str) -> Seen | None:
         answer = self._ask("HEAD", key, allowed=MISSING)
@@ -98,7 +81,7 @@ class _Server:
             if self._put(upload, headers).status == NO_PARENT:
                 raise Conflict(upload.key)
 
-    def _put(self, upload: Upload, headers: Mapping[str, str]) -> _Answer:
+    def _put(self, upload: Upload, headers: Mapping[str, str]) -> Answer:
         with contextlib.ExitStack() as stack:
             body = upload.body if isinstance(upload.body, bytes) else stack.enter_context(upload.body.open("rb"))
             return self._ask("PUT", upload.key, headers, body, allowed=frozenset({NO_PARENT}))
@@ -124,80 +107,29 @@ class _Server:
         headers: Mapping[str, str] | None = None,
         body: Any = None,
         allowed: Collection[int] = (),
-    ) -> _Answer:
+    ) -> Answer:
         url = self.url(key)
-        all_headers = {**self._always(), **(headers or {})}
-        request = urllib.request.Request(url, data=body, headers=all_headers, method=method)  # noqa: S310 - http(s) only
-        with _unavailable(url):
-            answer = self._open(request)
-        if answer.status < 300 or answer.status in allowed:
+        try:
+            answer = self.web.ask(method, url, {**self.headers, **(headers or {})}, body)
+        except OSError as error:
+            raise TargetUnavailable(str(error)) from error
+        if answer.ok or answer.status in allowed:
             return answer
         raise _trouble(method, url, answer)
 
-    def _open(self, request: urllib.request.Request) -> _Answer:
-        handlers = urllib.request.HTTPSHandler(context=self.context), _NoRedirect()
-        try:
-            response = urllib.request.build_opener(*handlers).open(request, timeout=self.timeout_s)
-        except urllib.error.HTTPError as error:
-            response = error
-        with response:
-            return _Answer(response.status or 0, response.headers, response.read(MAX_ANSWER_BYTES))
 
-    def _always(self) -> dict[str, str]:
-        headers = {"User-Agent": f"packshot/{__version__}", **self.headers}
-        if self.token_file:
-            try:
-                headers["Authorization"] = f"Bearer {Path(self.token_file).read_text('utf-8').strip()}"
-            except OSError as error:
-                raise TargetUnavailable(f"uploader.options.token_file cannot be read: {error}") from error
-        return headers
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A PUT that is redirected would be repeated as GET; better to say so."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-@contextlib.contextmanager
-def _unavailable(url: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        raise TargetUnavailable(f"{url} cannot be reached: {reason}") from error
-
-
-def _trouble(method: str, url: str, answer: _Answer) -> Exception:
-    text = f"{method} {url} was answered with {answer.status} {http.client.responses.get(answer.status, '')}".rstrip()
+def _trouble(method: str, url: str, answer: Answer) -> Exception:
+    text = f"{method} {url} was answered with {answer.reason}"
     if answer.status == CONFLICT and method == "PUT":
         return Conflict(text)
     if answer.status in PERMANENT:
-        return TargetRefused(f"{text}{_explanation(answer)}")
+        return TargetRefused(text)
     if 300 <= answer.status < 400:
         return TargetUnavailable(f"{text} to {answer.headers.get('Location', '?')}; set uploader.options.base_url")
-    return TargetUnavailable(text, retry_after_s(answer.headers.get("Retry-After", "")))
+    return TargetUnavailable(text, answer.retry_after_s)
 
 
-def _explanation(answer: _Answer) -> str:
-    text = " ".join(answer.body[:300].decode("utf-8", "replace").split())
-    return f": {text}" if text and text.isprintable() else ""
-
-
-def retry_after_s(value: str) -> float | None:
-    """Seconds to wait from a Retry-After header (RFC 9110, 10.2.3): a number or a date; None if it is neither."""
-    if value.strip().isdigit():
-        return min(float(value), MAX_RETRY_AFTER_S)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), MAX_RETRY_AFTER_S)
-
-
-def _seen(answer: _Answer) -> Seen:
+def _seen(answer: Answer) -> Seen:
     digests = f"{answer.headers.get('Repr-Digest', '')},{answer.headers.get('Content-Digest', '')}"
     found = DIGEST.search(digests)
     sha256 = base64.b64decode(found.group(1)).hex() if found else ""
