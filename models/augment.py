@@ -19,11 +19,11 @@ from models.warp import Random, fit_box, random_window, sample
 class Mix:
     """Share of each kind of picture in a batch."""
 
-    photo: float = 0.60  # labelled photos and renders as they are
-    upper_body: float = 0.09  # people cropped as for an ID photo
-    product: float = 0.16  # rendered products with exact alpha over new scenes
-    pasted: float = 0.07  # products cut from photos over plain sweeps
-    empty: float = 0.08  # scenes without a subject, some with the shadow of something outside
+    photo: float = 0.53  # labelled photos and renders as they are
+    upper_body: float = 0.07  # people cropped as for an ID photo
+    product: float = 0.20  # rendered products with exact alpha over new scenes
+    pasted: float = 0.06  # products cut from photos over plain sweeps
+    empty: float = 0.14  # scenes without a subject, some with the shadow of something outside
 
 
 @dataclass(frozen=True)
