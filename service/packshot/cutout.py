@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from packshot.accelerator.port import Accelerator
 from packshot.domain import Decision, Verdict
 from packshot.encode.port import DecodeLimits, EncodeSettings, Patch, Photo, PhotoDecoder, PictureEncoder, PictureFormat
+from packshot.errors import BadImage
 from packshot.matting.backdrops import BackdropSettings, triangulate
 from packshot.matting.band import UNKNOWN
 from packshot.matting.cleanup import drop_specks, split_subjects
@@ -34,6 +35,7 @@ T = TypeVar("T")
 
 WORKING_SIDE = 1024  # px, of the picture on which network, matte and colours work
 NOTHING: RGBA8 = np.zeros((0, 0, 4), np.uint8)
+LOWEST_QUALITY = 50
 REDUCED_SIDE = 560  # px, the least shorter side of a reduced decode
 
 
@@ -266,15 +268,21 @@ class Composer:
         Raises ValueError for a cutout without a subject (its verdict is EMPTY) unless the frame is the photo's.
         """
         patch = _arrange(result, preset)
-        settings = EncodeSettings(PictureFormat(preset.format), preset.quality, preset.exact_background)
-        colour = preset.colour
+        colour, form = preset.colour, PictureFormat(preset.format)
+        rgb: RGB8 | None = None
         if background is not None:
-            data = self._encoder.encode_rgb(lay_on_picture(_whole(patch), background), settings)
+            rgb = lay_on_picture(_whole(patch), background)
         elif colour is not None:
-            data = self._encoder.encode_rgb(lay_on_colour(_whole(patch), colour), settings)
-        else:
-            data = self._encoder.encode_rgba(patch, settings)
-        return Picture(data, settings.format.media_type, patch.width, patch.height)
+            rgb = lay_on_colour(_whole(patch), colour)
+
+        def encoded(quality: int) -> bytes:
+            settings = EncodeSettings(form, quality, preset.exact_background and background is None)
+            return (
+                self._encoder.encode_rgba(patch, settings) if rgb is None else self._encoder.encode_rgb(rgb, settings)
+            )
+
+        data = _under_ceiling(encoded, preset)
+        return Picture(data, form.media_type, patch.width, patch.height)
 
     def mask(self, result: CutResult) -> Picture:
         """The alpha alone, 8-bit gray PNG at the photo's size."""
@@ -335,6 +343,21 @@ def _used_profile(matte: Matte, asked: Profile) -> Profile:
         return asked
     band = matte.regions == UNKNOWN
     return Profile.SOFT if band.any() and float(matte.softness[band].mean()) > 0.5 else Profile.HARD
+
+
+def _under_ceiling(encoded: Callable[[int], bytes], preset: Preset) -> bytes:
+    """Encode at the preset's quality, or the best below it that keeps the file under the preset's ceiling.
+
+    Raises BadImage when no quality does (PNG and TIFF have none to lower).
+    """
+    lossy = preset.format in ("jpg", "webp")
+    size = 0
+    for quality in range(preset.quality, LOWEST_QUALITY - 1, -8) if lossy else (preset.quality,):
+        data = encoded(quality)
+        if preset.max_bytes is None or len(data) <= preset.max_bytes:
+            return data
+        size = len(data)
+    raise BadImage(f"the picture has {size} bytes, the preset's ceiling is {preset.max_bytes}; lower its target_side")
 
 
 def _arrange(result: CutResult, preset: Preset) -> Patch:

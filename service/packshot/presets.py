@@ -142,7 +142,8 @@ class PictureFacts:
     """What was measured on a finished picture, for ``broken_rules``.
 
     ``subject_box`` is (left, top, width, height) of what is not background, None where there is nothing;
-    ``corner_colours`` whether the whole border has one colour, and which; ``icc_name`` empty where untagged.
+    ``background`` is the colour of the whole border, None where it has several; ``near_background`` counts pixels of
+    the white area that are nearly, not exactly, white; ``icc_name`` is empty where untagged.
     """
 
     format: str

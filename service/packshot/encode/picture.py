@@ -6,41 +6,44 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageCms
 
+from packshot.encode.png import write_patch, write_picture
 from packshot.encode.port import RGB8, RGBA8, EncodeSettings, Gray8, Patch, PictureFormat
+from packshot.encode.white import encode_exact_white
 
 
 class FileEncoder:
-    """The PictureEncoder of files."""
+    """The PictureEncoder of files; ``threads`` is how many a PNG may use."""
+
+    def __init__(self, threads: int = 2) -> None:
+        self._threads = threads
 
     def encode_rgba(self, patch: Patch, settings: EncodeSettings) -> bytes:
         """See ``PictureEncoder.encode_rgba``; JPEG has no alpha and raises ValueError."""
         if settings.format is PictureFormat.JPEG:
             raise ValueError("a JPEG has no transparency; lay the cutout on a background first")
+        if settings.format is PictureFormat.PNG:
+            return write_patch(patch, srgb_icc(), self._threads)
         return _save(Image.fromarray(canvas(patch)), settings)
 
     def encode_rgb(self, rgb: RGB8, settings: EncodeSettings) -> bytes:
         """See ``PictureEncoder.encode_rgb``."""
+        if settings.format is PictureFormat.PNG:
+            return write_picture(rgb, srgb_icc(), self._threads)
+        if settings.format is PictureFormat.JPEG and settings.exact_white:
+            return encode_exact_white(rgb, settings.quality, srgb_icc())
         return _save(Image.fromarray(rgb), settings)
 
     def encode_gray(self, gray: Gray8) -> bytes:
         """See ``PictureEncoder.encode_gray``."""
-        out = BytesIO()
-        Image.fromarray(gray).save(out, "PNG", compress_level=1)
-        return out.getvalue()
+        return write_picture(gray, threads=self._threads)
 
     def encode_layers(self, photo: RGB8, patch: Patch) -> bytes:
         """A TIFF of three pages: cutout (RGBA, straight), mask (gray) and the original photo."""
         cutout = canvas(patch)
         pages = [Image.fromarray(page) for page in (cutout, np.ascontiguousarray(cutout[..., 3]), photo)]
         out = BytesIO()
-        pages[0].save(
-            out,
-            "TIFF",
-            save_all=True,
-            append_images=pages[1:],
-            compression="tiff_adobe_deflate",
-            icc_profile=srgb_icc(),
-        )
+        options = {"compression": "tiff_adobe_deflate", "icc_profile": srgb_icc()}
+        pages[0].save(out, "TIFF", save_all=True, append_images=pages[1:], **options)
         return out.getvalue()
 
 
@@ -62,12 +65,12 @@ def srgb_icc() -> bytes:
 def _save(image: Image.Image, settings: EncodeSettings) -> bytes:
     out = BytesIO()
     match settings.format:
-        case PictureFormat.PNG:
-            image.save(out, "PNG", compress_level=1, icc_profile=srgb_icc())
         case PictureFormat.WEBP:
             image.save(out, "WEBP", quality=settings.quality, method=0, icc_profile=srgb_icc())
         case PictureFormat.TIFF:
             image.save(out, "TIFF", compression="tiff_adobe_deflate", icc_profile=srgb_icc())
         case PictureFormat.JPEG:
             image.save(out, "JPEG", quality=settings.quality, subsampling=0, icc_profile=srgb_icc())
+        case PictureFormat.PNG:
+            image.save(out, "PNG", icc_profile=srgb_icc())
     return out.getvalue()

@@ -1,0 +1,79 @@
+"""JPEGs whose white is exactly white: ringing at the product's edge must not grey the background.
+
+A JPEG quantises blocks of 8 x 8; in blocks that hold an edge the error reaches into the background, and a decoder shows
+254 or 251 where 255 was meant. Here white is encoded as more than 255, so that the error stays above it and the decoder
+clips. An 8-bit encoder cannot be given more than 255: so values are drawn together round 128 by 2/3 first, and the
+quantisation tables in the file are made larger by 3/2 afterwards, which the decoder undoes. Channels are stored as RGB,
+since an error in a colour-difference channel could not be clipped away.
+"""
+
+from io import BytesIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from packshot.encode.port import RGB8
+
+WHITE_FROM = 253  # what the eye cannot tell from white becomes white
+SHRINK, GROW = 2, 3
+OVERSHOOTS = (24, 40, 60)  # in 1/255, before shrinking
+DQT = b"\xff\xdb"
+TABLE_BYTES = 64
+# Annex K.1 of ITU-T T.81, luminance, in row order.
+BASE_TABLE = (
+    "16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62 "
+    "18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101 72 92 95 98 112 100 103 99"
+)
+
+
+def encode_exact_white(rgb: RGB8, quality: int, icc: bytes) -> bytes:
+    """A JPEG of (H, W, 3) uint8 in which every pixel that is white, or within 2 of it, decodes to (255, 255, 255)."""
+    white = np.asarray(cv2.inRange(rgb, np.full(3, float(WHITE_FROM)), np.full(3, 255.0)), np.uint8)
+    data = b""
+    for overshoot in OVERSHOOTS:
+        data = _encode(rgb, white, overshoot, quality, icc)
+        if is_exact(data, white):
+            return data
+    return data if quality >= 100 else encode_exact_white(rgb, min(quality + 4, 100), icc)
+
+
+def is_exact(data: bytes, white: NDArray[np.uint8]) -> bool:
+    """Whether the JPEG decodes to (255, 255, 255) wherever ``white`` (H, W) is not zero."""
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if decoded is None:
+        return False
+    exact = cv2.inRange(decoded, np.full(3, 255.0), np.full(3, 255.0))
+    return not cv2.hasNonZero(cv2.subtract(white, np.asarray(exact, np.uint8)))
+
+
+def _encode(rgb: RGB8, white: NDArray[np.uint8], overshoot: int, quality: int, icc: bytes) -> bytes:
+    values = np.arange(256)
+    shrunk = np.rint(128 + (values - 128) * SHRINK / GROW).astype(np.uint8)
+    pixels = np.asarray(cv2.LUT(rgb, shrunk), np.uint8)
+    pixels[white > 0] = round(128 + (127 + overshoot) * SHRINK / GROW)
+    out = BytesIO()
+    table = [SHRINK * step for step in _steps(quality)]
+    Image.fromarray(pixels).save(out, "JPEG", qtables=[table], keep_rgb=True, subsampling=0, icc_profile=icc)
+    return _grown(out.getvalue())
+
+
+def _steps(quality: int) -> list[int]:
+    """The libjpeg table of ``quality``, each step in units of ``GROW`` (a third of it, at least 1)."""
+    scale = 5000 / quality if quality < 50 else 200 - 2 * quality
+    wanted = ((int(base) * scale + 50) / 100 for base in BASE_TABLE.split())
+    return [min(max(1, round(step / GROW)), 255 // GROW) for step in wanted]
+
+
+def _grown(data: bytes) -> bytes:
+    """The JPEG with the steps of its quantisation tables grown by 3/2."""
+    out = bytearray(data)
+    at = out.find(DQT)
+    while at >= 0 and at < out.find(b"\xff\xda"):
+        end = at + 2 + int.from_bytes(out[at + 2 : at + 4])
+        for table in range(at + 4, end, 1 + TABLE_BYTES):  # one byte of precision and id, then the steps
+            for index in range(table + 1, table + 1 + TABLE_BYTES):
+                out[index] = out[index] // SHRINK * GROW
+        at = out.find(DQT, end)
+    return bytes(out)
