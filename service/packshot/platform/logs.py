@@ -6,14 +6,21 @@ import os
 import sys
 from typing import Any, Literal
 
-_SYSLOG_LEVEL = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+from packshot.platform.journal import journal_handler, syslog_level
 
 
 def configure(level: str, form: Literal["auto", "text", "json"]) -> None:
-    """Send the ``packshot`` loggers to stderr; under journald lines carry their priority as ``<N>``."""
-    handler = logging.StreamHandler(sys.stderr)
-    formatter = JsonFormatter() if form == "json" else LogfmtFormatter(prefix="JOURNAL_STREAM" in os.environ)
-    handler.setFormatter(formatter)
+    """Send the ``packshot`` loggers to the journal with fields where that can be had and ``form`` is "auto".
+
+    Else to stderr; what systemd reads from there carries its priority as ``<N>``.
+    """
+    handler: logging.Handler | None = journal_handler(os.environ) if form == "auto" else None
+    if handler:
+        handler.setFormatter(LogfmtFormatter(prefix=False, time=False))
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+        prefix = "JOURNAL_STREAM" in os.environ
+        handler.setFormatter(JsonFormatter() if form == "json" else LogfmtFormatter(prefix))
     logger = logging.getLogger("packshot")
     logger.handlers[:] = [handler]
     logger.setLevel(level.upper())
@@ -33,13 +40,16 @@ def event(logger: logging.Logger, text: str, level: int = logging.INFO, /, **fie
 class LogfmtFormatter(logging.Formatter):
     """``info capture cut capture=01... sku=A-1 ms=312``."""
 
-    def __init__(self, prefix: bool) -> None:
+    def __init__(self, prefix: bool, time: bool = True) -> None:
         super().__init__()
         self._prefix = prefix
+        self._time = time
 
     def format(self, record: logging.LogRecord) -> str:
         """One line; line breaks inside values are escaped so that no value can forge a line."""
-        start = f"<{_SYSLOG_LEVEL.get(record.levelno, 6)}>" if self._prefix else self.formatTime(record, "%H:%M:%S ")
+        start = self.formatTime(record, "%H:%M:%S ") if self._time else ""
+        if self._prefix:
+            start = f"<{syslog_level(record.levelno)}>"
         fields = "".join(f" {key}={_logfmt(value)}" for key, value in _fields(record).items())
         line = f"{start}{record.levelname.lower()} {_one_line(record.getMessage())}{fields}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
