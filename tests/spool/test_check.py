@@ -1,5 +1,6 @@
 """What ``check`` finds in a spool that somebody has been at, and what it does about it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from packshot.domain import Capture, Decision, Stage
 from packshot.errors import IntegrityError
 from packshot.spool.port import Spool
+from packshot.spool.record import decode_record, encode_record
 from packshot.spool.sqlite_spool import SqliteSpool
 from tests.support.spool import PHOTO, a_cut, a_frame, a_request, capture_folder, in_stage
 
@@ -95,13 +97,15 @@ def test_left_over_files_are_removed(spool: Spool, root: Path) -> None:
 def test_folder_that_the_index_does_not_know_is_adopted(spool: Spool, root: Path) -> None:
     capture = spool.accept(a_request(), [a_frame()])
     copy = capture_folder(root, capture).with_name("0" * 26)
-    copy.mkdir()
-    for path in capture_folder(root, capture).iterdir():
-        text = path.read_bytes().replace(capture.capture_id.encode(), b"0" * 26).replace(b'"r1"', b'"r0"')
-        (copy / path.name).write_bytes(text)
+    capture_folder(root, capture).rename(copy)
+    record = replace(decode_record((copy / "_capture.json").read_bytes(), capture.capture_id))
+    other = replace(record.capture, capture_id="0" * 26, request=a_request("r0"))
+    (copy / "_capture.json").write_bytes(encode_record(replace(record, capture=other)))
+    spool.advance(capture.capture_id, Stage.CANCELLED)
+    spool.purge(capture.capture_id)
     assert [finding.problem for finding in spool.check(fix=True)] == ["is not in the index"]
     assert spool.read("0" * 26, "original.jpg") == PHOTO
-    assert [each.request.request_id for each in spool.captures()] == ["r0", "r1"]
+    assert [each.request.request_id for each in spool.captures()] == ["r0"]
 
 
 def test_sidecar_of_another_capture_is_not_believed(spool: Spool, root: Path) -> None:

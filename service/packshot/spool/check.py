@@ -106,8 +106,16 @@ def _check_folder(store: Store, capture_id: str, fix: bool) -> list[Finding]:
     stray = store.files.names(capture_id) - {*entry.record.files.values(), SIDECAR}
     stray = {name for name in stray if not name.startswith(DAMAGED_PREFIX)}
     if fix:
-        store.files.remove_files(capture_id, sorted(stray))
+        _clear_away(store, capture_id, stray)
     return findings + [Finding(f"captures/{capture_id}/{name}", "belongs to nothing", fix) for name in sorted(stray)]
+
+
+def _clear_away(store: Store, capture_id: str, stray: set[str]) -> None:
+    """Delete left-overs of unfinished steps; what has the name of a photo is only set aside."""
+    photos = {name for name in stray if ORIGINAL_FILE.fullmatch(name)}
+    for name in sorted(photos):
+        store.files.set_aside(capture_id, name)
+    store.files.remove_files(capture_id, sorted(stray - photos))
 
 
 def _sidecar_agrees(store: Store, record: Record) -> bool:

@@ -14,10 +14,17 @@ from packshot.domain import ENDED, Stage
 from packshot.errors import BadMessage, SpoolError
 from packshot.spool import schema
 from packshot.spool.record import Record, decode_record, encode_record
-from packshot.spool.trouble import is_corruption
+from packshot.spool.trouble import is_unusable
 
 BUSY_TIMEOUT_S = 10.0
 SELECT_ENTRIES = "SELECT capture_id, kept, accepted_ms, ended_ms, record FROM captures"
+PROBES = (
+    "SELECT capture_id, request_id, stage, kept, accepted_ms, ended_ms, stored_bytes, original_bytes, record"
+    " FROM captures LIMIT 1",
+    "SELECT request_id, capture_id, seen_ms FROM requests LIMIT 1",
+    "SELECT sku, angle, revision, capture_id FROM revisions LIMIT 1",
+    "SELECT only_row, capture_id FROM last_capture",
+)
 LISTED = "(SELECT value FROM json_each(?))"
 
 
@@ -52,6 +59,7 @@ class Index:
             isolation_level=None,
             check_same_thread=False,
         )
+        self._connection.text_factory = _text
         try:
             self._prepare(create)
         except BaseException:
@@ -209,11 +217,13 @@ class Index:
         return count, stored, uncut
 
     def damage(self) -> list[str]:
-        """What SQLite's own quick check complains about; empty when the file is sound."""
+        """What SQLite's own check complains about; empty when the file is sound."""
         try:
-            lines = [row[0] for row in self._run("PRAGMA quick_check")]
-        except sqlite3.DatabaseError as error:
-            if not is_corruption(error):
+            for probe in PROBES:
+                self._run(probe)
+            lines = [row[0] for row in self._run("PRAGMA integrity_check")]
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            if not is_unusable(error):
                 raise
             return [str(error)]
         return [] if lines == ["ok"] else lines
@@ -230,14 +240,16 @@ class Index:
     def unreadable(self) -> dict[str, str]:
         """Rows that contradict themselves or cannot be read, and why: SQLite has no checksums of its own."""
         problems = {}
-        for capture_id, stage, text in self._run("SELECT capture_id, stage, record FROM captures"):
+        for capture_id, stage, kept, text in self._run("SELECT capture_id, stage, kept, record FROM captures"):
             try:
                 record = decode_record(text.encode(), capture_id)
             except BadMessage as error:
                 problems[capture_id] = str(error)
             else:
-                if record.stage != stage:
-                    problems[capture_id] = f"stands in stage {stage!r}, its record says {record.stage}"
+                if record.stage != stage or kept not in tuple(Kept):
+                    problems[capture_id] = (
+                        f"stands in stage {stage!r} and keeps {kept!r}, its record says {record.stage}"
+                    )
         return problems
 
     def _entries(self, query: str, values: Sequence[object]) -> list[Entry]:
@@ -252,6 +264,11 @@ class Index:
     def _run(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
+
+
+def _text(data: bytes) -> str:
+    """Text of a column; bytes that are not UTF-8 are a damaged row's and will not fit its seal."""
+    return data.decode("utf-8", "replace")
 
 
 def _listed(words: Collection[str]) -> str:

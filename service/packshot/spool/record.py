@@ -1,5 +1,6 @@
 """What is written down about a capture: one JSON document, the same in the index and in the sidecar file."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -92,12 +93,22 @@ class Record:
         return self.at_stage(Stage.CUT) if self.stage in IN_DELIVERY else self
 
 
+class Sealed(msgspec.Struct, frozen=True):
+    """What is stored: the record's JSON with its sha256, because neither SQLite nor most file systems would notice a
+    flipped bit in it.
+    """
+
+    sha256: str
+    record: msgspec.Raw
+
+
 def encode_record(record: Record) -> bytes:
-    """The record as JSON that ``decode_record`` is known to accept; raises BadMessage if it is not."""
+    """The sealed record as JSON that ``decode_record`` is known to accept; raises BadMessage if it is not."""
     try:
-        data = msgspec.json.encode(record, enc_hook=_plain)
+        text = msgspec.json.encode(record, enc_hook=_plain)
     except (TypeError, ValueError, OverflowError) as error:
         raise BadMessage(f"capture {record.capture_id} cannot be written down: {error}") from error
+    data = msgspec.json.encode(Sealed(hashlib.sha256(text).hexdigest(), msgspec.Raw(text)))
     decode_record(data, record.capture_id)
     return data
 
@@ -107,15 +118,28 @@ def decode_record(data: bytes, capture_id: str) -> Record:
     if len(data) > MAX_RECORD_BYTES:
         raise BadMessage(f"record of capture {capture_id} is larger than {MAX_RECORD_BYTES} bytes")
     try:
-        record = msgspec.json.decode(data, type=Record)
+        record = _unsealed(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadMessage(f"record of capture {capture_id} cannot be read: {error}") from error
-    if record.v > VERSION:
-        raise NewerRecord(f"record of capture {capture_id} has version {record.v}, not {VERSION}: update packshot")
     problem = _problem(record, capture_id)
     if problem:
         raise BadMessage(f"record of capture {capture_id} {problem}")
     return record
+
+
+def _unsealed(data: bytes) -> Record:
+    sealed = msgspec.json.decode(data, type=Sealed)
+    text = bytes(sealed.record)
+    if hashlib.sha256(text).hexdigest() != sealed.sha256:
+        raise msgspec.DecodeError("its bytes do not have the sha256 beside them")
+    version = msgspec.json.decode(text, type=_Versioned).v
+    if version > VERSION:
+        raise NewerRecord(f"record has version {version}, this packshot knows {VERSION}: update packshot")
+    return msgspec.json.decode(text, type=Record)
+
+
+class _Versioned(msgspec.Struct):
+    v: int
 
 
 def _problem(record: Record, capture_id: str) -> str:

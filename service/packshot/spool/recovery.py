@@ -11,7 +11,7 @@ from packshot.spool.files import FOLDER_NAME
 from packshot.spool.index import Index, Kept
 from packshot.spool.port import Finding
 from packshot.spool.store import Store
-from packshot.spool.trouble import is_corruption
+from packshot.spool.trouble import is_unusable
 
 INDEX_NAME = "index.sqlite"
 LOG_SUFFIXES = ("", "-wal", "-shm")
@@ -25,8 +25,8 @@ def open_index(root: Path) -> tuple[Index, list[Finding]]:
     try:
         index = _new_or_old(path)
         damage = index.damage()
-    except sqlite3.DatabaseError as error:
-        if not is_corruption(error):
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        if not is_unusable(error):
             raise
         return _rebuilt(path, str(error))
     if not damage:

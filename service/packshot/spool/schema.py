@@ -13,6 +13,7 @@ from packshot.errors import SpoolError
 GENERATION = 0
 APPLICATION_ID = 0x7061636B  # "pack", so that file(1) and a person can tell whose database this is
 STEP_RANGE = 1000
+OWN_TABLES = frozenset({"captures", "requests", "revisions", "last_capture"})
 
 STEPS: tuple[str, ...] = (
     """
@@ -62,9 +63,8 @@ def migrate(connection: sqlite3.Connection, steps: Sequence[str] = STEPS, genera
 def refuse_foreign(connection: sqlite3.Connection, generation: int = GENERATION) -> None:
     """Raise SpoolError unless the database is empty or one that this packshot can use."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if tables and application != APPLICATION_ID:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if tables and not tables & OWN_TABLES:
         raise SpoolError("index.sqlite in the spool is not packshot's; move it away or choose another folder")
     if version // STEP_RANGE > generation:
         raise SpoolError(f"the spool was written by a newer packshot (schema {version}); update packshot to open it")

@@ -60,9 +60,20 @@ def from_sqlite_error(error: sqlite3.Error, doing: str, root: Path) -> PackshotE
     return SpoolError(f"cannot {doing}: the index of {root} failed ({error}); check the disk, then restart")
 
 
-def is_corruption(error: sqlite3.Error) -> bool:
-    """Whether SQLite says that its file is damaged or none of its files."""
-    return primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+def is_corruption(error: sqlite3.Error | UnicodeDecodeError) -> bool:
+    """Whether SQLite says that its file is damaged or none of its files.
+
+    Python raises UnicodeDecodeError when SQLite's complaint quotes the damaged bytes.
+    """
+    return isinstance(error, UnicodeDecodeError) or primary_code(error) in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    )
+
+
+def is_unusable(error: sqlite3.Error | UnicodeDecodeError) -> bool:
+    """Whether an index that only packshot writes is damaged: corrupt, or without what its schema always has."""
+    return is_corruption(error) or (isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_ERROR)
 
 
 def primary_code(error: sqlite3.Error) -> int:
