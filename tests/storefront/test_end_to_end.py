@@ -1,6 +1,8 @@
 """From the spool to the shop over a real broker: the whole road of an offer."""
 
+import gc
 import os
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,3 +134,21 @@ def test_a_damaged_file_on_the_box_fails_its_capture_and_no_other(rig: Rig) -> N
     found = rig.spool.get(bad.capture_id)
     assert found is not None
     assert "sha256" in found.reason
+
+
+@pytest.mark.slow
+def test_a_capture_of_hundreds_of_megabytes_needs_little_memory_on_either_side(broker: Broker, tmp_path: Path) -> None:
+    size = 200_000_000
+    rig = Rig(tmp_path, broker)
+    capture = rig.cut({"picture.webp": b"start" + bytes(size) + b"end"}, sku="A-1")
+    gc.collect()
+    tracemalloc.start()
+    rig.uploader().start()
+    rig.box().start()
+    rig.wait_receipted([capture], timeout_s=120)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    stored = rig.shop / "A-1" / "A-1_0.webp"
+    assert stored.stat().st_size == size + 8
+    assert peak < 30_000_000, "a window of parts on both sides, not the file"
+    rig.close()
