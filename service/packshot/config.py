@@ -89,6 +89,7 @@ class CutSection(Section, frozen=True):
     verdict: dict[str, float] = {}  # thresholds by name; `packshot config dump` lists them with their defaults
     presets_file: str = ""  # TOML with presets of your own
     max_attempts: Annotated[int, Meta(ge=1, le=10)] = 3  # after so many crashes in a cutout the capture fails
+    timeout_s: Annotated[float, Meta(gt=0, le=3600)] = 120.0  # a cutout that takes longer hangs: the watchdog acts
 
 
 class SpoolSection(Section, frozen=True):

@@ -73,7 +73,7 @@ def main(config_path: Path | None) -> int:
         with _signals(control):
             ending = serve(loaded.config, control, lambda: _validated(config_path))
         if ending is Ending.RESTART:
-            os.execv(sys.executable, [sys.executable, "-m", "packshot", *sys.argv[1:]])  # noqa: S606 - ourselves, anew
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves, anew
         if ending is Ending.STOP:
             return 0
 
@@ -167,7 +167,7 @@ class _Box:
             self.cutting.composer,
             self.cutting.options,
             self.cutting.presets,
-            Product(cut.preset, cut.keep_cutout, cut.keep_mask, cut.max_attempts),
+            Product(cut.preset, cut.keep_cutout, cut.keep_mask, cut.max_attempts, cut.timeout_s),
             self.announce,
             self._on_cut,
             self.plates.current,

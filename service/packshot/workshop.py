@@ -22,20 +22,21 @@ log = logging.getLogger(__name__)
 
 IDLE_S = 1.0
 RETRY_S = 5.0
-CUT_LIMIT_S = 120.0
 
 
 @dataclass(frozen=True)
 class Product:
     """What is made of every photo: the preset used when a request names none, and what lies beside it.
 
-    A photo that ends the process ``max_attempts`` times fails.
+    A photo that ends the process ``max_attempts`` times fails; one that takes ``timeout_s`` seconds shows that the
+    engine hangs, and the watchdog acts.
     """
 
     preset: str
     keep_cutout: bool = True
     keep_mask: bool = False
     max_attempts: int = 3
+    timeout_s: float = 120.0
 
 
 class Workshop:
@@ -99,7 +100,7 @@ class Workshop:
         while not self._stopping and not self.fatal:
             self._wake.clear()
             try:
-                with self._pulse.busy(CUT_LIMIT_S):
+                with self._pulse.busy(self._product.timeout_s):
                     worked = self.step()
                 if not worked:
                     self._wake.wait(IDLE_S)
