@@ -44,7 +44,7 @@ class Heard:
 class Ear:
     """A client that keeps everything below a topic."""
 
-    def __init__(self, port: int, topic: str = "packshot/#") -> None:
+    def __init__(self, port: int, topic: str = "packshot/#", host: str = "127.0.0.1") -> None:
         self.heard: list[Heard] = []
         self._changed = threading.Condition()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
@@ -52,7 +52,7 @@ class Ear:
         self._subscribed = threading.Event()
         self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
-        self._client.connect("127.0.0.1", port)
+        self._client.connect(host, port)
         self._client.loop_start()
         assert self._subscribed.wait(WAIT_S)
 
