@@ -2,6 +2,8 @@
 
 import multiprocessing
 import sqlite3
+import threading
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
@@ -9,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from packshot.domain import Stage
+from packshot.domain import CAPTURE_ID, Stage
 from packshot.errors import SpoolError
-from packshot.platform import durable
 from packshot.spool import index, sqlite_spool
+from packshot.spool.port import Finding
 from packshot.spool.sqlite_spool import SqliteSpool
 from packshot.spool.trouble import SpoolBusy
 from tests.fakes.clock import HandClock
@@ -158,19 +160,24 @@ def test_daemon_and_tool_that_work_on_the_same_captures_stay_in_step(root: Path,
 
 def test_check_waits_for_a_photo_that_is_being_stored(root: Path, clock: HandClock) -> None:
     """Between the rename and the row a folder looks like a stray; its lock says that somebody is at it."""
-    go, done = FORK.Event(), FORK.Event()
-
-    def check() -> None:
-        go.wait(10)
-        SqliteSpool(root, limits=ROOMY, clock=clock, owner=False).check(fix=True)
-        done.set()
-
-    child = started(check)
     spool = SqliteSpool(root, limits=ROOMY, clock=clock)
-    capture = spool.accept(a_request(), [a_frame()])
-    with durable.folder_lock(root / "captures" / capture.capture_id):
-        go.set()
-        assert not done.wait(0.3)
-    assert done.wait(10)
-    child.join(10)
+    tool = SqliteSpool(root, limits=ROOMY, clock=clock, owner=False)
+    other = sqlite3.connect(root / "index.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # the photo is stored as far as its row, which has to wait
+    findings: list[Finding] = []
+    shutter = threading.Thread(target=lambda: spool.accept(a_request(), [a_frame()]))
+    shutter.start()
+    while not any(CAPTURE_ID.fullmatch(path.name) for path in (root / "captures").iterdir()):
+        time.sleep(0.01)
+    check = threading.Thread(target=lambda: findings.extend(tool.check(fix=True)))
+    check.start()
+    check.join(0.3)
+    assert check.is_alive()
+    other.execute("ROLLBACK")
+    other.close()
+    shutter.join(10)
+    check.join(10)
+    assert findings == []
+    assert [capture.request.request_id for capture in tool.captures()] == ["r1"]
+    tool.close()
     spool.close()

@@ -6,8 +6,13 @@ import pytest
 
 from packshot.domain import ENDED, Stage
 from packshot.errors import IntegrityError
+from packshot.spool import retention
+from packshot.spool.files import CaptureFiles
+from packshot.spool.index import Index, Kept
 from packshot.spool.limits import DAY_S, Retention
+from packshot.spool.revisions import RevisionLog
 from packshot.spool.sqlite_spool import SqliteSpool
+from packshot.spool.store import Store
 from tests.fakes.clock import HandClock
 from tests.support.spool import (
     PHOTO,
@@ -152,6 +157,28 @@ def test_purged_request_is_remembered_for_a_day_and_then_forgotten(root: Path, c
     spool.collect()
     assert spool.find_request("r1") is None
     assert stages_in_index(root) == {}
+    spool.close()
+
+
+def test_request_outlives_the_entry_of_its_capture(root: Path, clock: HandClock) -> None:
+    spool = opened(root, clock, Retention(keep_originals_s=0, keep_receipted_s=0, keep_ended_s=3600))
+    capture = delivered(spool, "r1")
+    for _ in range(3):
+        clock.pass_days(0.3)
+        spool.collect()
+        assert spool.find_request("r1") == capture
+    spool.close()
+
+
+def test_deletion_decided_before_a_person_said_retry_is_not_done(root: Path, clock: HandClock) -> None:
+    spool = opened(root, clock)
+    capture = in_stage(spool, Stage.CANCELLED)
+    spool.advance(capture.capture_id, Stage.ACCEPTED, "retry")
+    index = Index(root / "index.sqlite", create=False)
+    store = Store(CaptureFiles(root), index, RevisionLog(root), clock)
+    assert store.drop_files(capture.capture_id, retention.DELETABLE, Kept.ENTRY) == 0
+    index.close()
+    assert spool.read(capture.capture_id, "original.jpg") == PHOTO
     spool.close()
 
 
