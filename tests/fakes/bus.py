@@ -42,6 +42,7 @@ class MemoryBus:
         self.connected = True
         self.connects = 1
         self.problem = ""
+        self.protocol = "5"
         self.max_message_bytes = max_message_bytes
         self.sent: list[SentMessage] = []
         self.handlers: dict[str, Handler] = {}

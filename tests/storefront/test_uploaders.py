@@ -2,9 +2,11 @@
 
 import os
 import random
+import shutil
 import signal
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,12 @@ from packshot.domain import Stage
 from packshot.errors import TargetRefused, TargetUnavailable
 from packshot.storefront.ledger import State
 from packshot.storefront.targets.folder import FolderTarget
-from packshot.storefront.targets.port import DeliveryKey, Stored
+from packshot.storefront.targets.port import DeliveryKey, Picture, Stored
 from tests.support.amqtt_broker import AmqttBroker
 from tests.support.delivery import Rig
 from tests.support.mosquitto import Broker
 from tests.support.uploader_process import UploaderProcess
-from tests.support.waiting import eventually
+from tests.support.waiting import WAIT_S, eventually
 
 
 @pytest.fixture
@@ -102,6 +104,53 @@ def test_an_uploader_that_died_after_the_upload_asks_the_shop_when_it_is_back(ri
     rig.wait_receipted(rig.spool.captures())
     victim.kill()
     assert rig.pictures() == expected
+    assert nothing_twice(rig)
+
+
+def test_one_that_died_between_record_and_receipt_answers_from_its_ledger(rig: Rig, tmp_path: Path) -> None:
+    rig.box().start()
+    victim = UploaderProcess(rig.broker.port, "victim", tmp_path / "victim", rig.shop)
+    victim.start(die_after_record=1)
+    cut_many(rig, 1)
+    assert victim.wait_dead() == -signal.SIGKILL
+    shutil.rmtree(rig.shop)  # the ledger alone knows now
+    victim.start()
+    rig.wait_receipted(rig.spool.captures())
+    victim.kill()
+    assert rig.pictures() == {}
+
+
+class GateTarget(FolderTarget):
+    """Stores, then waits for the test before it says so."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.stored = threading.Event()
+        self.gate = threading.Event()
+
+    def put(self, key: DeliveryKey, pictures: Sequence[Picture]) -> Stored:
+        result = super().put(key, pictures)
+        self.stored.set()
+        assert self.gate.wait(WAIT_S)
+        return result
+
+
+def test_a_receipt_that_was_lost_with_the_broker_is_sent_again(rig: Rig) -> None:
+    """The uploader has its PUBACK, the box is away, and the broker forgets everything."""
+    target = GateTarget(str(rig.shop))
+    box = rig.box().start()
+    uploader = rig.uploader(target=target).start()
+    capture = rig.cut({"picture.webp": b"x"}, sku="A-1")
+    assert target.stored.wait(WAIT_S)
+    box.close()
+    rig.boxes.remove(box)
+    target.gate.set()
+    eventually(lambda: uploader.ledger.counts() == {State.STORED: 1})
+    rig.broker.restart()
+    assert rig.spool.receipt(capture.capture_id) is None
+    rig.box().start()
+    rig.wait_receipted([capture])
+    assert rig.pictures() == {"A-1/A-1_0.webp": b"x"}
     assert nothing_twice(rig)
 
 

@@ -1,7 +1,8 @@
 """An uploader as a process of its own, to be killed: ``python -m tests.support.uploader_process '<json options>'``.
 
 Options: ``port``, ``id``, ``folder`` (ledger and work), ``shop``; ``die_after_put`` kills the process with SIGKILL when
-that many pictures lie in the shop, before anything is recorded; ``die_before_put`` just before.
+that many pictures lie in the shop, before anything is recorded; ``die_before_put`` just before; ``die_after_record``
+when the outcome is in the ledger, before the receipt.
 """
 
 import json
@@ -16,6 +17,7 @@ from typing import Any
 
 from packshot.bus.mqtt import MqttBus
 from packshot.bus.settings import MqttSettings
+from packshot.messages import Receipt
 from packshot.storefront.delivery import Delivery, DeliverySettings
 from packshot.storefront.ledger import Ledger
 from packshot.storefront.targets.folder import FolderTarget
@@ -35,6 +37,18 @@ class DyingTarget(FolderTarget):
         stored = super().put(key, pictures)
         self._after = _count_down(self._after)
         return stored
+
+
+class DyingLedger(Ledger):
+    """The ledger, likewise."""
+
+    def __init__(self, path: Path, after: int) -> None:
+        super().__init__(path)
+        self._after = after
+
+    def record(self, key: DeliveryKey, receipt: Receipt) -> None:
+        super().record(key, receipt)
+        self._after = _count_down(self._after)
 
 
 class UploaderProcess:
@@ -83,8 +97,9 @@ def main() -> None:
         )
     )
     target = DyingTarget(options["shop"], options.get("die_before_put", 0), options.get("die_after_put", 0))
+    ledger = DyingLedger(folder / "ledger.sqlite", options.get("die_after_record", 0))
     settings = DeliverySettings(reserve_bytes=0)
-    Delivery(bus, Ledger(folder / "ledger.sqlite"), target, options["id"], folder / "work", settings).start()
+    Delivery(bus, ledger, target, options["id"], folder / "work", settings).start()
     threading.Event().wait()
 
 

@@ -72,7 +72,7 @@ class MqttBus:
 
     @property
     def protocol(self) -> str:
-        """What is spoken now, or would be tried next: "5" or "3.1.1"."""
+        """See ``bus.port.Bus``."""
         link = self._link
         return "5" if (link.v5 if link is not None else self._version.v5) else "3.1.1"
 

@@ -66,6 +66,10 @@ class Bus(Protocol):
         """How often the broker has accepted us so far; a new number means that messages may have been lost."""
 
     @property
+    def protocol(self) -> str:
+        """What is spoken now, or would be tried next: "5" or "3.1.1"."""
+
+    @property
     def problem(self) -> str:
         """Empty while connected, else one line: unreachable, refused (bad password), taken over ..."""
 

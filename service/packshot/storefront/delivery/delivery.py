@@ -10,6 +10,7 @@ from pathlib import Path
 from packshot.bus.port import Bus, Incoming
 from packshot.errors import StopDaemon
 from packshot.messages import Offer, decode
+from packshot.platform.clock import rfc3339
 from packshot.platform.logs import event
 from packshot.platform.web import Web
 from packshot.storefront.delivery.downloads import Downloads
@@ -63,9 +64,9 @@ class Delivery:
         return self._ticker.is_alive() and not self._closing.is_set()
 
     def start(self) -> None:
-        """Connect and take offers. Raises OSError if the work folder cannot be made."""
+        """Connect and take offers. Raises OSError if the work folder cannot be made, SpoolError for the ledger."""
         self._desk.work.mkdir(parents=True, exist_ok=True)
-        remove_stale(self._desk.work, self._desk.settings.keep_parts_s)
+        self._tidy()
         self._ticker.start()
         group = self._desk.settings.group
         if group:
@@ -81,6 +82,11 @@ class Delivery:
         self._workers.shutdown(wait=True, cancel_futures=True)
         if self._ticker.is_alive():
             self._ticker.join()
+
+    def _tidy(self) -> None:
+        settings = self._desk.settings
+        remove_stale(self._desk.work, settings.keep_parts_s)
+        self._desk.ledger.trim(rfc3339(int((time.time() - settings.keep_ledger_s) * 1000)))
 
     def _take_all_offers(self) -> None:
         self._desk.bus.subscribe(self._offers, self._on_offer)

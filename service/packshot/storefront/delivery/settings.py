@@ -14,6 +14,7 @@ class DeliverySettings:
     max_capture_bytes: int = 512 * 1024 * 1024
     reserve_bytes: int = 256 * 1024 * 1024  # left free on the disk of the work folder
     keep_parts_s: float = 24 * 3600.0  # parts of abandoned deliveries
+    keep_ledger_s: float = 90 * 24 * 3600.0  # what was delivered is remembered so long; dead letters for ever
     retry_first_s: float = 2.0  # first pause when the storefront is unavailable ...
     retry_cap_s: float = 300.0  # ... and the longest
     hold_s: float = 60.0  # how long to keep a claim while the storefront is unavailable

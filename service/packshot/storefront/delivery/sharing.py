@@ -1,4 +1,4 @@
-"""Does this broker really share subscriptions? Some accept ``$share/...`` and never deliver anything to it.
+"""Does this broker really share subscriptions? On 3.1.1 some accept ``$share/...`` and never deliver anything to it.
 
 The uploader sends itself a message through a shared subscription of its own. If it does not come back, all offers are
 subscribed to plainly: uploaders then see each other's offers, and the boxes' claims keep them apart.
@@ -35,7 +35,9 @@ class SharingProbe:
         self._bus.subscribe(self._filter, self._on_echo)
 
     def on_connected(self) -> None:
-        """Ask this broker."""
+        """Ask this broker, if its version of MQTT does not answer that by itself."""
+        if self._bus.protocol != "3.1.1":
+            return
         nonce = secrets.token_hex(8).encode()
         with self._lock:
             self._nonce, self._sent_at = nonce, time.monotonic()
