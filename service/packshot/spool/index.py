@@ -196,13 +196,15 @@ class Index:
 
     def count_by_stage(self) -> dict[Stage, int]:
         """How many captures stand in each stage, purged ones left out."""
-        rows = self._run("SELECT stage, count(*) FROM captures WHERE kept != 'request' GROUP BY stage")
+        rows = self._run("SELECT stage, count(*) FROM captures WHERE kept IN ('files', 'entry') GROUP BY stage")
         return {Stage(stage): count for stage, count in rows}
 
     def oldest_accepted_ms(self, stages: Collection[Stage]) -> int | None:
         """The earliest known time at which a capture in these stages was accepted, or None."""
         rows = self._run(
-            "SELECT min(accepted_ms) FROM captures WHERE stage IN (SELECT value FROM json_each(?))", (_listed(stages),)
+            "SELECT min(accepted_ms) FROM captures WHERE kept IN ('files', 'entry')"
+            " AND stage IN (SELECT value FROM json_each(?))",
+            (_listed(stages),),
         )
         return rows[0][0] if rows else None
 

@@ -29,6 +29,7 @@ STEPS: tuple[str, ...] = (
         record TEXT NOT NULL              -- the JSON of record.py
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX captures_by_stage ON captures (stage, capture_id);
+    CREATE INDEX captures_by_use ON captures (kept, stage, stored_bytes, original_bytes, accepted_ms);
     CREATE TABLE requests (
         request_id TEXT PRIMARY KEY,
         capture_id TEXT NOT NULL,
