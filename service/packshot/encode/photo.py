@@ -133,6 +133,8 @@ def _cv2_decode(data: bytes, flag: int) -> RGB8:
 
 def _open(data: bytes, kind: str, limits: DecodeLimits) -> Image.Image:
     """The picture with only its header read; size, frames and depth are fit to go on."""
+    if kind == "PNG" and len(data) >= PNG_DEPTH_AT:
+        _check_size(int.from_bytes(data[16:20]), int.from_bytes(data[20:24]), limits)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit follows
@@ -197,14 +199,16 @@ def _alpha(image: Image.Image) -> Image.Image | None:
 
 
 def _without_alpha(image: Image.Image) -> Image.Image:
-    if image.mode in ("RGB", "L", "CMYK"):
+    if image.mode in ("RGB", "L", "CMYK", "LAB"):
         return image
-    if image.mode in ("LAB", "YCbCr", "1", "HSV"):
+    if image.mode in ("YCbCr", "1", "HSV"):
         return image.convert("RGB")
     return image.convert("RGBA").convert("RGB")
 
 
 def _to_srgb(image: Image.Image, icc: bytes, notes: list[str]) -> Image.Image:
+    if image.mode == "LAB" and not icc:
+        icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     if icc and not _is_srgb(icc):
         name = _profile_name(icc)
         try:

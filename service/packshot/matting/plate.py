@@ -118,10 +118,10 @@ def _judged(fit: PlateFit, photo: RGB8, plate: RGB8, mask: Float, settings: Plat
     unexplained = float((difference[background] > limit).mean()) if background.any() else 0.0
     seen = float((difference[subject] > max(3.0, 3 * noise)).mean()) if subject.any() else 1.0
     state = PlateState.FITS
-    if max(abs(fit.dx), abs(fit.dy)) > settings.max_shift:
-        state = PlateState.MOVED
-    elif max(fit.gain) > settings.max_gain or min(fit.gain) < 1 / settings.max_gain:
+    if max(fit.gain) > settings.max_gain or min(fit.gain) < 1 / settings.max_gain:
         state = PlateState.LIGHT
+    elif max(abs(fit.dx), abs(fit.dy)) > settings.max_shift:
+        state = PlateState.MOVED
     elif unexplained > settings.max_unexplained or noise > 15:
         state = PlateState.OTHER_SCENE
     elif seen < settings.min_seen:

@@ -112,13 +112,14 @@ def subject_evidence(photo: RGB8, background: RGB8, mask: Float, noise: float, s
     """Where the subject is, (h, w) float32 in [0, 1], from the difference to the moved plate and the coarse mask.
 
     Log-odds add up: the difference counts by its significance at three scales, up to where it settles the matter; the
-    mask counts where photo and plate agree. Plain darkening outside the mask is a shadow, and background.
+    mask counts where photo and plate agree. Plain darkening where the mask sees nothing is a shadow, and
+    background.
     """
     difference = photo.astype(np.float32) - background.astype(np.float32)
     z = _significance(difference, max(noise, settings.noise_floor))
     evidence = np.clip(1.2 * (z - settings.sure_z), -2.5, 6.0)
     shadow = _is_shadow(photo, background, difference, settings)
-    evidence[shadow & (mask < 0.5)] = 0.0  # near the subject the mask decides, and the guided filter finds the edge
+    evidence[shadow & (mask < 0.1)] = 0.0  # near the subject the mask decides, and the guided filter finds the edge
     evidence[shadow & (mask < 0.02)] = -2.0
     prior = np.clip(np.log((mask + 1e-4) / (1 - mask + 1e-4)), -5, 5) * 0.6
     log_odds = cv2.GaussianBlur((evidence + prior).astype(np.float32), (0, 0), 0.8)

@@ -19,6 +19,8 @@ Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
 Alpha8 = NDArray[np.uint8]
 
+NO_OUTLINE = 1e-3
+
 
 class Profile(StrEnum):
     """How edges are treated: ``hard`` products, ``soft`` hair and fabric, or place by place from the band."""
@@ -131,6 +133,7 @@ def softness(mask: Float, profile: Profile, settings: EdgeSettings) -> Float:
     gray, length = (cv2.blur(values, (reach, reach)) for values in (4 * mask * (1 - mask), outline))
     band_width = gray / np.maximum(length, 1e-4)
     soft = (band_width - settings.soft_from) / (settings.soft_fully - settings.soft_from)
+    soft[length < NO_OUTLINE] = 0.0  # grey without an edge is the network's doubt, not hair
     return np.asarray(np.clip(soft, 0.0, 1.0), np.float32)
 
 

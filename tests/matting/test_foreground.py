@@ -1,0 +1,133 @@
+"""Foreground colour: the formula itself, quality on true alpha, and no fringe on any background."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from packshot.matting.foreground import Colours, ColourSettings, blur_fusion, decontaminate, estimate_colours
+from tools.make_scenes import Scene, make_scene
+
+Float = NDArray[np.float32]
+SLACK = 1.01
+PINNED = [("product", 0.0148), ("mug", 0.0061), ("strands", 0.0184), ("fur", 0.0134), ("mesh", 0.0064)]
+
+
+def slow_pass(image: Float, alpha: Float, start: Colours, size: int) -> tuple[Float, Float]:
+    """The formula pixel by pixel, with edges replicated."""
+    half = size // 2
+    height, width = alpha.shape
+    foreground, background = np.empty_like(image), np.empty_like(image)
+    for y in range(height):
+        for x in range(width):
+            rows = np.clip(np.arange(y - half, y + half + 1), 0, height - 1)
+            columns = np.clip(np.arange(x - half, x + half + 1), 0, width - 1)
+            near = np.ix_(rows, columns)
+            a = alpha[near][..., None].astype(np.float64)
+            f = (start.foreground[near] * a).sum(axis=(0, 1)) / a.sum()
+            b = (start.background[near] * (1 - a)).sum(axis=(0, 1)) / (1 - a).sum()
+            here = float(alpha[y, x])
+            residual = (image[y, x] - here * f - (1 - here) * b) / (here**2 + (1 - here) ** 2)
+            foreground[y, x] = np.clip(f + here * residual, 0, 1)
+            background[y, x] = np.clip(b + (1 - here) * residual, 0, 1)
+    return foreground, background
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+@pytest.mark.parametrize("shape", [(4, 4), (7, 12), (11, 6)])
+def test_a_pass_is_the_formula_pixel_by_pixel(shape: tuple[int, int], size: int) -> None:
+    rng = np.random.default_rng([*shape, size])
+    image, f, b = (rng.random((*shape, 3)).astype(np.float32) for _ in range(3))
+    alpha = rng.uniform(0.05, 0.95, shape).astype(np.float32)
+
+    fast = blur_fusion(image, alpha, Colours(f, b), size)
+
+    foreground, background = slow_pass(image, alpha, Colours(f, b), size)
+    np.testing.assert_allclose(fast.foreground, foreground, atol=1e-3)
+    np.testing.assert_allclose(fast.background, background, atol=1e-3)
+
+
+def test_a_pass_explains_the_pixel() -> None:
+    rng = np.random.default_rng(1)
+    image = rng.uniform(0.4, 0.6, (9, 9, 3)).astype(np.float32)
+    alpha = rng.uniform(0.3, 0.7, (9, 9)).astype(np.float32)
+
+    colours = blur_fusion(image, alpha, Colours(image, image), 5)
+
+    mixed = alpha[..., None] * colours.foreground + (1 - alpha[..., None]) * colours.background
+    np.testing.assert_allclose(mixed, image, atol=1e-4)
+
+
+def band_error(scene: Scene, rgba: NDArray[np.uint8]) -> float:
+    band = (scene.alpha > 0.05) & (scene.alpha < 0.95)
+    return float(np.abs(rgba[..., :3] / np.float32(255) - scene.foreground)[band].mean())
+
+
+def cut_with_true_alpha(scene: Scene) -> NDArray[np.uint8]:
+    alpha = np.rint(scene.alpha * 255).astype(np.uint8)
+    height, width = alpha.shape
+    return decontaminate(scene.photo, alpha, estimate_colours(scene.photo, alpha), (0, 0, width, height))
+
+
+@pytest.mark.parametrize(
+    ("kind", "pinned"), [("product", 0.0148), ("mug", 0.0061), ("strands", 0.0184), ("fur", 0.0134), ("mesh", 0.0064)]
+)
+def test_the_colour_in_the_band_is_the_products_own(kind: str, pinned: float) -> None:
+    scene = make_scene(kind, 600, 800, 2)
+
+    rgba = cut_with_true_alpha(scene)
+
+    untouched = band_error(scene, scene.photo)
+    assert band_error(scene, rgba) <= pinned * SLACK
+    assert band_error(scene, rgba) < untouched / 3
+
+
+@pytest.mark.parametrize("backdrop", [(0, 0, 0), (255, 255, 255), (255, 0, 255)])
+def test_no_fringe_on_another_background(backdrop: tuple[int, int, int]) -> None:
+    """A dark product cut from a bright sweep, laid on a colour, is what it would have been photographed there."""
+    alpha = np.zeros((200, 240), np.float32)
+    cv2.circle(alpha, (120, 100), 60, 1.0, -1, cv2.LINE_AA)
+    alpha = cv2.GaussianBlur(alpha, (0, 0), 1.5)
+    a = alpha[..., None]
+    product, sweep = np.array([40.0, 60.0, 90.0]), np.array([235.0, 230.0, 220.0])
+    photo = np.rint(a * product + (1 - a) * sweep).astype(np.uint8)
+    alpha8 = np.rint(alpha * 255).astype(np.uint8)
+
+    rgba = decontaminate(photo, alpha8, estimate_colours(photo, alpha8), (0, 0, 240, 200))
+
+    wanted = a * product + (1 - a) * np.array(backdrop)
+    laid = rgba[..., 3:] / 255 * rgba[..., :3] + (1 - rgba[..., 3:] / 255) * np.array(backdrop)
+    assert np.abs(laid - wanted).max() < 6
+    assert np.abs(laid - wanted).mean() < 0.5
+
+
+def test_opaque_pixels_are_the_photos_and_invisible_ones_zero() -> None:
+    scene = make_scene("ring", 300, 400, 1)
+
+    rgba = cut_with_true_alpha(scene)
+
+    np.testing.assert_array_equal(rgba[rgba[..., 3] == 255, :3], scene.photo[rgba[..., 3] == 255])
+    assert not rgba[rgba[..., 3] == 0].any()
+
+
+def test_a_box_gives_that_part_of_the_whole() -> None:
+    scene = make_scene("strands", 300, 400, 1)
+    alpha = np.rint(scene.alpha * 255).astype(np.uint8)
+    colours = estimate_colours(scene.photo, alpha)
+
+    whole = decontaminate(scene.photo, alpha, colours, (0, 0, 400, 300))
+    part = decontaminate(scene.photo, alpha, colours, (90, 40, 200, 210))
+
+    np.testing.assert_array_equal(part, whole[40:250, 90:290])
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (2, 2)])
+@pytest.mark.parametrize("level", [0, 1, 128, 255])
+def test_tiny_pictures_stay_finite(shape: tuple[int, int], level: int) -> None:
+    photo, alpha = np.full((*shape, 3), 200, np.uint8), np.full(shape, level, np.uint8)
+
+    colours = estimate_colours(photo, alpha, ColourSettings())
+
+    assert np.isfinite(colours.foreground).all()
+    assert np.isfinite(colours.background).all()
+    assert decontaminate(photo, alpha, colours, (0, 0, shape[1], shape[0])).shape == (*shape, 4)
