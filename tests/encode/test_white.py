@@ -1,0 +1,73 @@
+"""White that stays white through a JPEG."""
+
+from io import BytesIO
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from packshot.encode.picture import srgb_icc
+from packshot.encode.white import encode_exact_white
+
+
+def product_on_white(seed: int) -> NDArray[np.uint8]:
+    """A saturated, noisy disc with a soft edge: what rings most."""
+    rng = np.random.default_rng(seed)
+    alpha = np.zeros((150, 170), np.float32)
+    cv2.circle(alpha, (80, 70), 50, 1.0, -1, cv2.LINE_AA)
+    colour = rng.integers(0, 256, 3) * np.array([1, 0.5, 0.1]) + rng.normal(0, 20, (150, 170, 3))
+    return np.clip(np.rint(alpha[..., None] * colour + (1 - alpha[..., None]) * 255), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("quality", [50, 80, 92, 100])
+@pytest.mark.parametrize("seed", range(3))
+def test_every_white_pixel_decodes_to_exactly_white(seed: int, quality: int) -> None:
+    rgb = product_on_white(seed)
+    white = (rgb >= 253).all(axis=2)
+
+    data = encode_exact_white(rgb, quality, srgb_icc())
+
+    by_pillow = np.asarray(Image.open(BytesIO(data)).convert("RGB"))
+    by_cv2 = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert (by_pillow[white] == 255).all()
+    assert (by_cv2[white] == 255).all()
+
+
+def test_an_ordinary_jpeg_would_not_do() -> None:
+    rgb = product_on_white(0)
+    out = BytesIO()
+    Image.fromarray(rgb).save(out, "JPEG", quality=92, subsampling=0)
+
+    assert (np.asarray(Image.open(out))[(rgb == 255).all(axis=2)] != 255).any()
+
+
+def test_noise_beside_white_is_the_hardest_case_and_holds() -> None:
+    rng = np.random.default_rng(1)
+    rgb = rng.integers(0, 256, (120, 120, 3)).astype(np.uint8)
+    rgb[rng.random((120, 120)) < 0.5] = 255
+
+    decoded = np.asarray(Image.open(BytesIO(encode_exact_white(rgb, 92, b""))).convert("RGB"))
+
+    assert (decoded[(rgb >= 253).all(axis=2)] == 255).all()
+
+
+def test_the_product_itself_is_kept_as_well_as_by_an_ordinary_jpeg() -> None:
+    rgb = product_on_white(2)
+    inside = ~(rgb >= 250).any(axis=2)
+    out = BytesIO()
+    Image.fromarray(rgb).save(out, "JPEG", quality=92, subsampling=0)
+
+    exact = np.asarray(Image.open(BytesIO(encode_exact_white(rgb, 92, srgb_icc()))).convert("RGB"))
+
+    def error(decoded: NDArray[np.uint8]) -> float:
+        return float(np.abs(decoded.astype(int) - rgb)[inside].mean())
+
+    assert error(exact) <= 1.1 * error(np.asarray(Image.open(out)))
+
+
+def test_the_file_is_tagged_as_srgb() -> None:
+    data = encode_exact_white(product_on_white(0), 90, srgb_icc())
+
+    assert Image.open(BytesIO(data)).info["icc_profile"] == srgb_icc()
