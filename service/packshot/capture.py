@@ -4,12 +4,13 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from packshot.camera.port import Camera
 from packshot.domain import Capture, CaptureRequest, Frame, Stage
 from packshot.errors import BadMessage, PackshotError, StopDaemon
+from packshot.lamp.port import Lamp, Sign
 from packshot.platform.logs import event
 from packshot.platform.pulse import Pulse
 from packshot.spool.port import Spool
@@ -31,15 +32,16 @@ class Outcome:
 
 
 Respond = Callable[[Outcome], None]
-FrameTaken = Callable[[Frame], None]
+FramesTaken = Callable[[Sequence[Frame]], None]
 
 
 @dataclass(frozen=True)
 class DeskSettings:
-    """``timeout_s`` for one frame, ``max_waiting`` requests in line."""
+    """``timeout_s`` for one frame, ``max_waiting`` requests in line, one frame of a capture per backdrop."""
 
     timeout_s: float = 10.0
     max_waiting: int = 16
+    backdrops: tuple[str, ...] = ("",)
 
 
 @dataclass
@@ -61,6 +63,7 @@ class CaptureDesk:
     def __init__(
         self,
         camera: Camera,
+        lamp: Lamp,
         spool: Spool,
         announce: Announce,
         expired: Callable[[str], bool],
@@ -69,6 +72,7 @@ class CaptureDesk:
         on_accepted: Callable[[], None],
     ) -> None:
         self._camera = camera
+        self._lamp = lamp
         self._spool = spool
         self._announce = announce
         self._expired = expired
@@ -100,7 +104,7 @@ class CaptureDesk:
         """Ask for a capture; ``respond`` is called exactly once, from the desk's thread or from this call."""
         self._enqueue(request, respond, self._capture)
 
-    def submit_plate(self, request_id: str, respond: Respond, keep: FrameTaken) -> None:
+    def submit_plate(self, request_id: str, respond: Respond, keep: FramesTaken) -> None:
         """Ask for a photo of the empty scene; ``keep`` stores it."""
 
         def take(job: _Job) -> None:
@@ -144,11 +148,14 @@ class CaptureDesk:
             try:
                 job = self._jobs.get(timeout=1.0)
             except queue.Empty:
+                self._camera.preview()  # so that a camera that was lost is noticed, and back, before the next press
                 continue
             if job is None:
                 break
-            with self._pulse.busy(self._settings.timeout_s * 2 + 30):
+            self._lamp.show(Sign.BUSY)
+            with self._pulse.busy(self._settings.timeout_s * 2 * len(self._settings.backdrops) + 30):
                 self._serve(job)
+            self._lamp.show(Sign.ERROR if self._camera.problem else Sign.READY)
         self._refuse_waiting()
         self._camera.close()
 
@@ -176,15 +183,21 @@ class CaptureDesk:
         if request.expires_at and self._expired(request.expires_at):
             raise BadMessage(f"the request expired at {request.expires_at}; send a new one")
         self._spool.check_room()
-        frame = self._shoot(job.triggered_at)
-        capture = self._spool.accept(request, [frame])
+        capture = self._spool.accept(request, self._shoot(job.triggered_at))
         self._announce(capture.capture_id, Stage.CAPTURED, request.request_id, "")
         self._announce(capture.capture_id, Stage.ACCEPTED, request.request_id, "")
         self._finish(job, Outcome(request.request_id, capture))
         self._on_accepted()
 
-    def _shoot(self, triggered_at: float) -> Frame:
-        return self._camera.capture(triggered_at, self._settings.timeout_s)
+    def _shoot(self, triggered_at: float) -> list[Frame]:
+        """One frame per backdrop, each in its own light and exposed after that light was switched on."""
+        frames = []
+        for number, backdrop in enumerate(self._settings.backdrops):
+            with self._lamp.lit(backdrop):
+                since = time.monotonic() if number else triggered_at
+                frame = self._camera.capture(since, self._settings.timeout_s)
+            frames.append(replace(frame, backdrop=backdrop))
+        return frames
 
     def _fail(self, job: _Job, error: str) -> None:
         event(log, "capture refused", logging.WARNING, request=job.request.request_id, error=error)

@@ -60,12 +60,13 @@ class MqttSection(Section, frozen=True):
 class CameraSection(Section, frozen=True):
     """The camera."""
 
-    kind: str = "absent"  # absent, folder, opencv
-    source: str = ""  # folder: its path; opencv: 0, /dev/v4l/by-id/..., http://.../mjpeg, rtsp://...
+    kind: str = "absent"  # absent, folder, opencv, picamera2, gstreamer
+    source: str = ""  # folder: path; opencv: /dev/v4l/by-id/..., http://, rtsp://; picamera2: 0; gstreamer: csi:0
     width: Annotated[int, Meta(ge=0, le=20000)] = 0  # pixels; 0 = the camera's largest
     height: Annotated[int, Meta(ge=0, le=20000)] = 0
     timeout_s: Annotated[float, Meta(gt=0, le=120)] = 10.0
-    controls: dict[str, float] = {}  # opencv: property name = value, for example exposure = -6
+    controls: dict[str, float] = {}  # the driver's own, by name; for example exposure = -6
+    stream_delay_s: Seconds = 0.0  # how old a network camera's newest frame may be; 0 = not known
     max_megapixels: Annotated[float, Meta(gt=0, le=400)] = 64.0  # larger pictures are refused before decoding
 
 
@@ -75,6 +76,7 @@ class ModelSection(Section, frozen=True):
     name: str = "default"  # a released model
     path: str = ""  # a .tflite with its card beside it instead of a released one
     edgetpu_path: str = ""  # the same network compiled for the Edge TPU, its card beside it
+    onnx_path: str = ""  # its float ONNX twin with a card beside it, for onnxruntime on a Jetson
     engine: str = "auto"  # auto, litert, tflite-runtime
     threads: Annotated[int, Meta(ge=0, le=64)] = 0  # 0 = one less than the cores, at least 1
 
@@ -116,8 +118,24 @@ class OutboxSection(Section, frozen=True):
 class TriggerSection(Section, frozen=True):
     """The local trigger."""
 
-    kind: str = "absent"  # absent, timer, stdin
+    kind: str = "absent"  # absent, timer, stdin, button
     interval_s: Annotated[float, Meta(gt=0)] = 60.0  # timer
+    chip: str = "/dev/gpiochip0"  # button
+    line: Annotated[int, Meta(ge=0)] = 17  # button: its number on the chip
+    active_low: bool = True  # button: pressed connects to ground
+    long_press_s: Annotated[float, Meta(gt=0)] = 2.0  # button: longer than this photographs the plate
+    scanner: str = ""  # /dev/input/by-id/...-event-kbd: a scan sets the SKU; without another trigger it fires, too
+
+
+class LampSection(Section, frozen=True):
+    """Lights round the exposure."""
+
+    kind: str = "absent"  # absent, gpio
+    chip: str = "/dev/gpiochip0"
+    channels: dict[str, int] = {}  # lamp or backdrop name = line on the chip
+    sign_line: int = -1  # a light for people that shows ready, busy, error; -1 = none
+    settle_s: Seconds = 0.05  # from switching on until the light is steady
+    backdrops: list[str] = []  # two channels: every capture takes a frame before each (glass)
 
 
 class CatalogueSection(Section, frozen=True):
@@ -161,6 +179,7 @@ class Config(Section, frozen=True):
     spool: SpoolSection = SpoolSection()
     outbox: OutboxSection = OutboxSection()
     trigger: TriggerSection = TriggerSection()
+    lamp: LampSection = LampSection()
     catalogue: CatalogueSection = CatalogueSection()
     uploader: UploaderSection = UploaderSection()
     homeassistant: HomeAssistantSection = HomeAssistantSection()

@@ -160,6 +160,10 @@ class Cutter:
         result = self._result(shot, small, mask, _Known(matte, colours, alpha), options, clock)
         return result if plate is None else _held(result, str(known))
 
+    def decode(self, data: bytes, options: CutOptions | None = None) -> Photo:
+        """A photo within the limits of the options; raises BadImage."""
+        return self._decoder.decode(data, (options or self._options).limits)
+
     def cut_pair(
         self, photos: tuple[Photo, Photo], plates: tuple[Photo, Photo], options: CutOptions | None = None
     ) -> CutResult:

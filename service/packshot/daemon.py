@@ -29,6 +29,7 @@ from packshot.platform.board import Board
 from packshot.platform.clock import SystemClock, parse_rfc3339, rfc3339
 from packshot.platform.pulse import Vitals
 from packshot.trigger.port import TriggerAction
+from packshot.wiring import devices
 from packshot.workshop import Product, Workshop
 
 log = logging.getLogger(__name__)
@@ -84,9 +85,11 @@ def serve(config: Config, control: Control, validate: Any) -> Ending:
         box = _Box(config, control, validate, stack)
         box.start()
         box.serve()
-        sd_notify.notify("STOPPING=1")
-        logs.event(log, "stopping", reason=(control.ending or Ending.STOP).value)
-    return control.ending or Ending.STOP
+        ending = control.ending or Ending.STOP
+        # After STOPPING=1 systemd waits for our end, and kills us if we come back: say that only when it is true.
+        sd_notify.notify("STOPPING=1" if ending is Ending.STOP else "RELOADING=1")
+        logs.event(log, "stopping", reason=ending.value)
+    return ending
 
 
 class _Box:
@@ -111,9 +114,11 @@ class _Box:
         self.plates = wiring.build_plates(config, self.cutting)
         self.workshop = self._build_workshop()
         stack.callback(self.workshop.close, GRACE_S)
+        self.lamp = devices.open_lamp(config.lamp)
+        stack.callback(self.lamp.close)
         self.desk = self._build_desk()
         stack.callback(self.desk.close, GRACE_S)
-        self.trigger = wiring.open_trigger(config.trigger)
+        self.trigger = devices.open_trigger(config.trigger)
         stack.callback(self.trigger.close)
         self.choices = wiring.build_choices(config, self.bus, self.root, self.cutting.presets)
         self.discovery = wiring.build_discovery(config, self.bus, self.root, self.board.model(), self.cutting.presets)
@@ -177,12 +182,13 @@ class _Box:
 
     def _build_desk(self) -> CaptureDesk:
         return CaptureDesk(
-            wiring.open_camera(self.config.camera),
+            devices.open_camera(self.config.camera),
+            self.lamp,
             self.spool,
             self.announce,
             self._expired,
             self.vitals.pulse("capture"),
-            DeskSettings(timeout_s=self.config.camera.timeout_s),
+            DeskSettings(self.config.camera.timeout_s, backdrops=tuple(self.config.lamp.backdrops) or ("",)),
             self.workshop.wake,
         )
 
@@ -208,7 +214,8 @@ class _Box:
     def _problems(self) -> Mapping[str, str]:
         return {
             "camera": self.desk.camera_problem,
-            "engine": self.workshop.engine_problem,
+            "engine": self.workshop.engine_problem or self.cutting.engine_problem(),
+            "lamp": self.lamp.problem,
             "broker": self.bus.problem,
             "trigger": self.trigger.problem,
             "worker": ", ".join(self.vitals.stuck()),

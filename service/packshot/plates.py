@@ -1,6 +1,7 @@
 """The plate: a photo of the empty scene, kept on disk and handed to every cutout until a newer one is taken."""
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from packshot.domain import Frame
@@ -8,47 +9,52 @@ from packshot.encode.port import DecodeLimits, Photo, PhotoDecoder
 from packshot.errors import BadImage, SpoolFull
 from packshot.platform import durable
 
-NAME = "plate"
+FILES = ("plate-1", "plate-2")  # the second is of the second backdrop
 
 
 class PlateShelf:
-    """One plate below ``folder``. Thread-safe; the decoded plate stays in memory, (H, W, 3) uint8 sRGB."""
+    """The plates below ``folder``, one per backdrop. Thread-safe; decoded they stay in memory, (H, W, 3) uint8 sRGB."""
 
     def __init__(self, folder: Path, decoder: PhotoDecoder, limits: DecodeLimits) -> None:
-        self._file = folder / NAME
+        self._folder = folder
         self._decoder = decoder
         self._limits = limits
         self._lock = threading.Lock()
-        self._photo: Photo | None = None
+        self._photos: tuple[Photo, ...] | None = None
 
-    def keep(self, frame: Frame) -> None:
-        """Make the frame the plate; raises BadImage if it is no picture, SpoolFull if the disk refuses it."""
-        photo = self._decoder.decode(frame.data, self._limits)
+    def keep(self, frames: Sequence[Frame]) -> None:
+        """Make the frames the plates; raises BadImage if one is no picture, SpoolFull if the disk refuses them."""
+        photos = tuple(self._decoder.decode(frame.data, self._limits) for frame in frames)
         with self._lock:
             try:
-                durable.make_folder(self._file.parent)
-                durable.write_file(self._file, frame.data)
+                durable.make_folder(self._folder)
+                self._remove()
+                for name, frame in zip(FILES, frames, strict=False):
+                    durable.write_file(self._folder / name, frame.data)
             except OSError as error:
-                raise SpoolFull(f"the plate cannot be kept in {self._file}: {error.strerror}") from error
-            self._photo = photo
+                raise SpoolFull(f"the plate cannot be kept in {self._folder}: {error.strerror}") from error
+            self._photos = photos
 
-    def forget(self) -> bool:
-        """Go on without a plate; False if there was none."""
+    def forget(self) -> None:
+        """Go on without a plate."""
         with self._lock:
-            there = self._file.exists()
-            self._file.unlink(missing_ok=True)
-            self._photo = None
-            return there
+            self._remove()
+            self._photos = ()
 
-    def current(self) -> Photo | None:
-        """The plate, None if none was taken or it cannot be read any more."""
+    def current(self) -> tuple[Photo, ...]:
+        """The plates in the order of the backdrops; empty if none was taken or one cannot be read any more."""
         with self._lock:
-            if self._photo is None and self._file.exists():
-                self._photo = self._read()
-            return self._photo
+            if self._photos is None:
+                self._photos = self._read()
+            return self._photos
 
-    def _read(self) -> Photo | None:
+    def _remove(self) -> None:
+        for name in FILES:
+            (self._folder / name).unlink(missing_ok=True)
+
+    def _read(self) -> tuple[Photo, ...]:
+        files = [self._folder / name for name in FILES if (self._folder / name).exists()]
         try:
-            return self._decoder.decode(self._file.read_bytes(), self._limits)
+            return tuple(self._decoder.decode(file.read_bytes(), self._limits) for file in files)
         except (OSError, BadImage):
-            return None
+            return ()

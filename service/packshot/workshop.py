@@ -52,7 +52,7 @@ class Workshop:
         product: Product,
         announce: Announce,
         on_cut: Callable[[Capture, CutResult], None],
-        plate: Callable[[], Photo | None],
+        plates: Callable[[], tuple[Photo, ...]],
         attempts: Attempts,
         pulse: Pulse,
     ) -> None:
@@ -64,7 +64,7 @@ class Workshop:
         self._product = product
         self._announce = announce
         self._on_cut = on_cut
-        self._plate = plate
+        self._plates = plates
         self._attempts = attempts
         self._pulse = pulse
         self._wake = threading.Event()
@@ -133,14 +133,22 @@ class Workshop:
     def _cut(self, capture: Capture) -> tuple[CutRecord, CutResult]:
         preset_name = capture.request.preset or self._product.preset
         preset = pick_preset(self._presets, preset_name)
-        original = next(artefact for artefact in capture.artefacts if artefact.kind == "original")
-        data = self._spool.read(capture.capture_id, original.name)
-        result = self._cutter.cut(data, self._options_for(capture), self._plate())
+        result = self._result(capture)
         began = perf_counter()
         artefacts = self._artefacts(result, preset_name, preset)
         stage_ms = {**result.stage_ms, "encode": round((perf_counter() - began) * 1000, 2)}
         record = CutRecord(artefacts, result.verdict, result.engine, result.bbox, round(result.fill, 4), stage_ms)
         return record, result
+
+    def _result(self, capture: Capture) -> CutResult:
+        """By the network, with a plate, or, of two frames before two backdrops whose plates are there, without both."""
+        names = [artefact.name for artefact in capture.artefacts if artefact.kind == "original"]
+        data = [self._spool.read(capture.capture_id, name) for name in names]
+        options, plates = self._options_for(capture), self._plates()
+        if len(data) == len(plates) == 2:
+            first, second = (self._cutter.decode(photo, options) for photo in data)
+            return self._cutter.cut_pair((first, second), (plates[0], plates[1]), options)
+        return self._cutter.cut(data[0], options, plates[0] if plates else None)
 
     def _options_for(self, capture: Capture) -> CutOptions:
         profile = capture.request.profile

@@ -14,6 +14,7 @@ from packshot.camera.port import Camera, CameraInfo
 from packshot.capture import CaptureDesk, DeskSettings, Outcome
 from packshot.domain import CaptureRequest, Frame, Shutter, ShutterProof, Stage
 from packshot.errors import CameraError, SpoolError
+from packshot.lamp.absent import AbsentLamp
 from packshot.platform.pulse import Pulse
 from packshot.spool.limits import SpoolLimits
 from packshot.spool.sqlite_spool import SqliteSpool
@@ -91,6 +92,7 @@ def open_desk(spool: SqliteSpool) -> Iterator[Callable[..., CaptureDesk]]:
         steps = announce if announce is not None else []
         desk = CaptureDesk(
             camera,
+            AbsentLamp(),
             spool,
             lambda *step: steps.append(step),
             lambda expires_at: expires_at < "2026",

@@ -71,7 +71,7 @@ def build(
             product or Product("web", keep_mask=True),
             lambda *step: steps.append(step),
             lambda capture, result: None,
-            lambda: None,
+            lambda: (),
             Attempts(tmp_path / "cutting.json"),
             Pulse("workshop"),
         )

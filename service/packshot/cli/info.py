@@ -16,9 +16,10 @@ def run(args: argparse.Namespace) -> int:
     """Print it."""
     from packshot import wiring
     from packshot.health import board_facts
+    from packshot.wiring import devices
 
     config = config_of(args)
-    accelerator = wiring.open_accelerator(config.model)
+    accelerator, _ = devices.open_engine(config.model)
     info = {**board_facts(accelerator), **wiring.runtimes()}
     accelerator.close()
     if args.json:

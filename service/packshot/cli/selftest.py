@@ -19,10 +19,11 @@ def run(args: argparse.Namespace) -> int:
     from packshot import wiring
     from packshot.platform.resources import golden_alpha, golden_photo
     from packshot.selftest import check_camera, check_engine, check_spool
+    from packshot.wiring import devices
 
     config = config_of(args)
     cutting = wiring.build_cutting(config)
-    camera = wiring.open_camera(config.camera)
+    camera = devices.open_camera(config.camera)
     checks = [
         partial(check_engine, cutting.cutter, golden_photo(), golden_alpha()),
         partial(check_camera, camera, config.camera.timeout_s),

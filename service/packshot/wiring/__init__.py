@@ -1,38 +1,34 @@
-"""From configuration to built parts: the only file that names concrete adapters."""
+"""From configuration to built parts: the only room that names concrete adapters; what has a plug is in ``devices``."""
 
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from functools import partial
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packshot.accelerator.port import Accelerator
 from packshot.bus.port import Bus
 from packshot.bus.settings import MqttSettings
-from packshot.camera.port import Camera, CameraInfo
 from packshot.choices import Choices
-from packshot.config import CameraSection, Config, ModelSection, MqttSection, TriggerSection, slug_of_host
+from packshot.config import Config, MqttSection, slug_of_host
 from packshot.cutout import Composer, CutOptions, Cutter
 from packshot.discovery import Discovery, device_payload
 from packshot.encode.port import DecodeLimits, PhotoDecoder
 from packshot.errors import ConfigError, StopDaemon
-from packshot.matting.card import ModelCard
 from packshot.matting.refine import Profile
-from packshot.matting.tensor import network_input
 from packshot.matting.verdict import Thresholds
 from packshot.plates import PlateShelf
 from packshot.platform.clock import Clock
-from packshot.platform.resources import golden_photo, load_card, package_path, released_model
+from packshot.platform.resources import package_path
 from packshot.presets import Preset, pick_preset, presets_from_toml
 from packshot.spool.limits import Retention, SpoolLimits
 from packshot.spool.port import Spool
 from packshot.storefront.targets.port import Target
-from packshot.trigger.port import Trigger
+from packshot.wiring.devices import find_model, open_camera, open_engine, open_lamp, open_trigger
+from packshot.wiring.plugins import plugin
 
-ENGINES = ("auto", "litert", "tflite-runtime")
 OnFatal = Callable[[StopDaemon], None]
 if TYPE_CHECKING:
     from packshot.storefront.ledger import Ledger
@@ -45,6 +41,7 @@ class Cutting:
     """Everything that turns photos into files."""
 
     accelerator: Accelerator
+    engine_problem: Callable[[], str]
     cutter: Cutter
     composer: Composer
     options: CutOptions
@@ -62,9 +59,10 @@ def build_cutting(config: Config) -> Cutting:
     from packshot.encode.picture import FileEncoder
 
     options, presets = cut_options(config), all_presets(config)
-    accelerator, decoder = open_accelerator(config.model), FileDecoder()
+    (accelerator, engine_problem), decoder = open_engine(config.model), FileDecoder()
     return Cutting(
         accelerator=accelerator,
+        engine_problem=engine_problem,
         cutter=Cutter(accelerator, decoder, options),
         composer=Composer(FileEncoder()),
         options=options,
@@ -99,94 +97,9 @@ def all_presets(config: Config) -> dict[str, Preset]:
     return presets
 
 
-def find_model(section: ModelSection) -> tuple[ModelCard, Path]:
-    """Card and path of the configured network; raises ModelError."""
-    return load_card(Path(section.path)) if section.path else released_model(section.name)
-
-
-def open_accelerator(section: ModelSection) -> Accelerator:
-    """The configured engine with the configured network; raises ConfigError, ModelError or AcceleratorError.
-
-    With ``model.edgetpu_path`` the TPU runs it and the CPU stands by.
-    """
-    from packshot.accelerator.litert import LiteRT
-
-    card, path = find_model(section)
-    if section.engine not in ENGINES:
-        raise ConfigError(f"model.engine {section.engine!r} is unknown; known: {', '.join(ENGINES)}")
-    cpu = LiteRT(path, card, threads=section.threads or default_threads(), runtime=section.engine)
-    return _guarded(section, cpu) if section.edgetpu_path else cpu
-
-
-def _guarded(section: ModelSection, cpu: Accelerator) -> Accelerator:
-    from packshot.accelerator.edgetpu import EdgeTPU
-    from packshot.accelerator.guarded import GuardedAccelerator
-    from packshot.encode.photo import decode_photo
-
-    card, path = load_card(Path(section.edgetpu_path))
-    golden = network_input(decode_photo(golden_photo()).pixels, cpu.card)
-    return GuardedAccelerator(partial(EdgeTPU, path, card), cpu, golden)
-
-
-def default_threads() -> int:
-    """One less than the cores we may use, at least 1: a second thread on a busy core slows the first."""
-    return max(1, len(os.sched_getaffinity(0)) - 1)
-
-
-def open_camera(section: CameraSection) -> Camera:
-    """The configured camera; raises ConfigError for an unknown kind, never for missing hardware."""
-    match section.kind:
-        case "absent":
-            from packshot.camera.absent import AbsentCamera
-
-            return AbsentCamera()
-        case "folder":
-            from packshot.camera.folder import FolderCamera
-
-            return FolderCamera(Path(_required(section.source, "camera.source")))
-        case "opencv":
-            return _open_stream(section)
-        case kind:
-            found = _plugin("packshot.cameras", kind, "camera.kind", "absent, folder, opencv")
-            camera: Camera = found(section)
-            return camera
-
-
-def _open_stream(section: CameraSection) -> Camera:
-    """A V4L2 device or stream in a process of its own: drivers hang, and a process can be killed."""
-    from packshot.camera.opencv import OpenCVCamera
-    from packshot.camera.worker import WorkerCamera
-
-    source = _required(section.source, "camera.source")
-    make = partial(OpenCVCamera, source, width=section.width, height=section.height, controls=section.controls)
-    make().close()  # a wrong control is a mistake to report now; no device is touched
-    return WorkerCamera(make, CameraInfo("opencv", source))
-
-
-def open_trigger(section: TriggerSection) -> Trigger:
-    """The configured local trigger; raises ConfigError for an unknown kind."""
-    match section.kind:
-        case "absent":
-            from packshot.trigger.absent import AbsentTrigger
-
-            return AbsentTrigger()
-        case "timer":
-            from packshot.trigger.timer import TimerTrigger
-
-            return TimerTrigger(section.interval_s)
-        case "stdin":
-            from packshot.trigger.stdin import StdinTrigger
-
-            return StdinTrigger()
-        case kind:
-            found = _plugin("packshot.triggers", kind, "trigger.kind", "absent, timer, stdin")
-            trigger: Trigger = found(section)
-            return trigger
-
-
 def open_target(name: str, options: Mapping[str, Any]) -> Target:
     """The configured storefront; raises ConfigError for an unknown one or options it does not take."""
-    factory = _plugin("packshot.targets", name, "uploader.target", "folder")
+    factory = plugin("packshot.targets", name, "uploader.target", ())
     try:
         target: Target = factory(**options)
     except TypeError as error:
@@ -314,25 +227,11 @@ def check_config(config: Config) -> None:
     find_model(config.model)
     open_camera(config.camera).close()
     open_trigger(config.trigger).close()
-
-
-def _plugin(group: str, name: str, key: str, built_in: str) -> Callable[..., Any]:
-    found = {point.name: point for point in entry_points(group=group)}
-    if name not in found:
-        known = ", ".join(dict.fromkeys([*built_in.split(", "), *sorted(found)]))
-        raise ConfigError(f"{key} {name!r} is unknown; known: {known}")
-    loaded: Callable[..., Any] = found[name].load()
-    return loaded
+    open_lamp(config.lamp).close()
 
 
 def _path(text: str) -> Path | None:
     return Path(text) if text else None
-
-
-def _required(value: str, key: str) -> str:
-    if not value:
-        raise ConfigError(f"{key} is empty; say where the camera is")
-    return value
 
 
 def _text(path: str, key: str) -> str:
