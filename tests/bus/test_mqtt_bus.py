@@ -15,6 +15,7 @@ from packshot.bus.settings import MqttSettings
 from packshot.errors import BrokerError, ConfigError
 from tests.support.amqtt_broker import AmqttBroker
 from tests.support.mosquitto import Broker, free_port
+from tests.support.proxy import Proxy
 from tests.support.waiting import eventually
 
 WAIT_S = 10.0
@@ -53,6 +54,12 @@ class Client:
 def broker(tmp_path: Path) -> Iterator[Broker]:
     with Broker(tmp_path) as running:
         yield running
+
+
+@pytest.fixture
+def proxy(broker: Broker) -> Iterator[Proxy]:
+    with Proxy(broker.port) as between:
+        yield between
 
 
 @pytest.fixture
@@ -100,16 +107,15 @@ def test_status_is_online_while_connected_and_offline_after_a_clean_close(client
     assert watcher.next().payload == b"offline"
 
 
-def test_the_last_will_says_offline_when_the_box_vanishes(client: Callable[..., Client]) -> None:
+def test_the_last_will_says_offline_when_the_box_vanishes(
+    broker: Broker, client: Callable[..., Client], proxy: Proxy
+) -> None:
     watcher = client("watcher")
     watcher.listen("box/status")
     watcher.start()
-    # Keep-alive passes through a proxy that stops; the broker then ends the session and publishes the will.
-    box = client("box", will_topic="box/status").start()
+    client("box", will_topic="box/status", port=proxy.port).start()
     assert watcher.next().payload == b"online"
-    link_socket = box.bus._link._client.socket()  # type: ignore[union-attr]
-    assert link_socket is not None
-    link_socket.shutdown(socket.SHUT_RDWR)
+    proxy.cut()
     assert watcher.next().payload == b"offline"
     assert watcher.next().payload == b"online", "it comes back by itself"
 

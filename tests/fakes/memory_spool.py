@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from packshot.domain import (
-    ENDED,
+    IN_DELIVERY,
     Artefact,
     Capture,
     CaptureRequest,
@@ -71,6 +71,14 @@ class MemorySpool:
             matches = (each for each in self._captures.values() if each.request.request_id == request_id)
             return next(matches, None)
 
+    def frames(self, capture_id: str) -> tuple[Frame, ...]:
+        capture = self._known(capture_id)
+        return tuple(
+            Frame(self.read(capture_id, each.name), each.media_type, capture.shutter)
+            for each in capture.artefacts
+            if each.kind == "original"
+        )
+
     def store_cut(self, capture_id: str, record: CutRecord) -> Capture:
         with self._lock:
             capture = self._with_files(self._captures[capture_id], record.artefacts)
@@ -81,18 +89,18 @@ class MemorySpool:
 
     def advance(self, capture_id: str, stage: Stage, reason: str = "", only_from: Collection[Stage] = ()) -> Capture:
         with self._lock:
-            capture = self._captures[capture_id]
-            if only_from and capture.stage not in only_from:
+            capture = self._known(capture_id)
+            if capture.stage is Stage.RECEIPTED or (only_from and capture.stage not in only_from):
                 return capture
             return self._keep(replace(capture, stage=stage, reason=reason))
 
     def record_receipt(self, capture_id: str, receipt: Receipt) -> Capture:
         with self._lock:
-            capture = self._captures[capture_id]
+            capture = self._known(capture_id)
             expected = {artefact.name: artefact.sha256 for artefact in capture.deliverables()}
             if dict(receipt.sha256s) != expected:
                 raise BadMessage("the receipt's sha256s are not those of the capture")
-            if capture.stage in ENDED:
+            if capture.stage is Stage.RECEIPTED or (receipt.refused and capture.stage not in IN_DELIVERY):
                 return capture
             self._receipts[capture_id] = receipt
             stage = Stage.REFUSED if receipt.refused else Stage.RECEIPTED
@@ -109,7 +117,7 @@ class MemorySpool:
 
     def read(self, capture_id: str, name: str) -> bytes:
         data = self.path(capture_id, name).read_bytes()
-        capture = self._captures[capture_id]
+        capture = self._known(capture_id)
         if {each.name: each.sha256 for each in capture.artefacts}[name] != hashlib.sha256(data).hexdigest():
             raise IntegrityError(f"{name} changed")
         return data
@@ -137,6 +145,12 @@ class MemorySpool:
 
     def close(self) -> None:
         return
+
+    def _known(self, capture_id: str) -> Capture:
+        with self._lock:
+            if capture_id not in self._captures:
+                raise BadMessage(f"capture {capture_id} is not in the spool")
+            return self._captures[capture_id]
 
     def _former(self, request: CaptureRequest) -> Capture | None:
         same = [

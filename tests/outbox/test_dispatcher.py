@@ -315,6 +315,23 @@ def test_a_refusal_ends_the_capture_with_its_reason(desk: Desk) -> None:
     assert desk.announced[-1] == (capture.capture_id, Stage.REFUSED, "unknown product")
 
 
+def test_a_receipt_for_a_capture_that_failed_meanwhile_counts(desk: Desk) -> None:
+    capture = desk.cut()
+    desk.turn()
+    desk.spool.advance(capture.capture_id, Stage.FAILED, "gave up too early")
+    desk.receipt(capture)
+    assert desk.stage(capture) is Stage.RECEIPTED
+    assert desk.announced[-1][1] is Stage.RECEIPTED
+
+
+def test_a_receipt_for_a_capture_that_nobody_knows_is_ignored(desk: Desk) -> None:
+    capture = desk.cut()
+    desk.turn()
+    desk.spool.purge(capture.capture_id)
+    desk.receipt(capture)
+    assert [stage for _, stage, _ in desk.announced] == [Stage.OFFERED]
+
+
 def test_an_artefact_that_no_number_of_parts_can_carry_fails_its_capture(tmp_path: Path) -> None:
     desk = Desk(tmp_path, max_message_bytes=2)
     capture = desk.cut(size=2 * 4096 + 1)

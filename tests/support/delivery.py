@@ -185,6 +185,8 @@ class Rig:
         }
 
     def close(self) -> None:
-        for part in (*self.boxes, *self.uploaders):
-            part.close()
+        for box in self.boxes:
+            box.close()
+        for uploader in self.uploaders:
+            uploader.close()
         self.spool.close()

@@ -12,18 +12,16 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from packshot.bus import problems
-from packshot.bus.link import HEADER_BYTES, NO_ANSWER, Ending, Link, LinkHooks, Sent
+from packshot.bus.link import HEADER_BYTES, Ending, Link, LinkHooks, Sent
 from packshot.bus.port import Handler, Incoming, OnSettled, Publication
+from packshot.bus.retry import Patience, VersionChoice
 from packshot.bus.settings import MqttSettings, tls_context
 from packshot.errors import BrokerError, ConfigError, PackshotError, StopDaemon
-from packshot.platform.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
 MAX_TOPIC_BYTES = 192  # the longest topic we use: a part of a cutout, with room for a long root
 GOODBYE_S = 2.0
-SUSPICIOUS_ENDS = 3
-SILENT_BEFORE_FALLBACK = 2
 SHARED = "$share/"
 
 
@@ -51,8 +49,8 @@ class MqttBus:
         self._connects = 0
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._version = _VersionChoice(settings)
-        self._patience = _Patience(settings)
+        self._version = VersionChoice(settings)
+        self._patience = Patience(settings)
 
     @property
     def connected(self) -> bool:
@@ -240,79 +238,6 @@ class MqttBus:
             raise BrokerError(
                 f"a message of {len(payload)} bytes on {topic[:200]} is over the limit of {allowed} bytes"
             )
-
-
-class _Patience:
-    """How long to wait before the next attempt. A connection only counts as good once it has lasted a while.
-
-    Two clients with one id throw each other out. Version 5 brokers should say so; mosquitto 2.0 keeps silent, so a
-    session that is resumed and ends soon, idle and without a reason, several times in a row counts as thrown out too.
-    Whoever is thrown out waits so long that people can read the log.
-    """
-
-    def __init__(self, settings: MqttSettings) -> None:
-        self._stable_after_s = settings.stable_after_s
-        self._backoff = Backoff(settings.backoff_first_s, settings.backoff_cap_s)
-        self._takeover = Backoff(settings.takeover_backoff_s, 10 * settings.takeover_backoff_s)
-        self._taken_over = False
-        self._suspicious = 0
-
-    @property
-    def thrown_out(self) -> bool:
-        """Whether another client seems to use our id."""
-        return self._taken_over or self._suspicious >= SUSPICIOUS_ENDS
-
-    def note(self, link: Link, ending: Ending, lasted_s: float) -> None:
-        """Remember how the last connection went."""
-        self._taken_over = ending.code == problems.TAKEN_OVER
-        if not link.accepted:
-            return
-        unexplained = ending.code == problems.UNSPECIFIED and ending.idle and link.session_present
-        if lasted_s < self._stable_after_s:
-            self._suspicious = self._suspicious + 1 if unexplained else 0
-            return
-        self._backoff.reset()
-        self._suspicious = 0
-        if not self._taken_over:
-            self._takeover.reset()
-
-    def next_s(self) -> float:
-        """Seconds to wait."""
-        if self.thrown_out:
-            self._suspicious = 0
-            return self._takeover.next_s()
-        return self._backoff.next_s()
-
-
-class _VersionChoice:
-    """MQTT 5 where the broker speaks it, else 3.1.1.
-
-    A broker that says "unsupported version", or that leaves version 5 without an answer and takes 3.1.1, is believed
-    for good. One that hangs up before it answers may just be going down, so after two of those 3.1.1 is tried, and the
-    next connection begins with 5 again.
-    """
-
-    def __init__(self, settings: MqttSettings) -> None:
-        self._auto = settings.protocol == "auto"
-        self._silent = 0
-        self.v5 = settings.protocol != "3.1.1"
-
-    def note(self, link: Link, ending: Ending | None) -> bool:
-        """Learn from how an attempt ended; True if the other version should be tried at once."""
-        if not self._auto or ending is None:
-            return False
-        if link.accepted:
-            self.v5 = self.v5 or self._silent > 0
-            self._silent = 0
-            return False
-        if ending.code in (problems.UNSUPPORTED_PROTOCOL, NO_ANSWER):
-            self.v5 = not link.v5
-            return link.v5
-        if link.refused_by_name:
-            return False
-        self._silent += 1
-        self.v5 = self._silent % (SILENT_BEFORE_FALLBACK + 1) != SILENT_BEFORE_FALLBACK
-        return False
 
 
 def _plain(topic_filter: str) -> str:

@@ -324,10 +324,11 @@ class Dispatcher:
 
     def _record(self, capture_id: str, receipt: Receipt) -> None:
         before = self._spool.get(capture_id)
-        if before is None or before.stage not in IN_DELIVERY:
-            event(log, "receipt for nothing in delivery", logging.DEBUG, capture=capture_id[:40])
+        # Whatever its stage: if the picture is in the shop, a capture that failed or was cancelled meanwhile is too.
+        capture = self._spool.record_receipt(capture_id, receipt) if before is not None else None
+        if before is None or capture is None or capture.stage is before.stage:
+            event(log, "receipt that changes nothing", logging.DEBUG, capture=capture_id[:40])
             return
-        capture = self._spool.record_receipt(capture_id, receipt)
         self._announce(capture_id, capture.stage, capture.request.request_id, receipt.refused)
         event(
             log,

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from packshot.blobs.port import BlobStore
 from packshot.domain import Artefact, Capture
-from packshot.errors import IntegrityError, RetryLater
+from packshot.errors import GiveUpCapture, IntegrityError, RetryLater
 from packshot.outbox.files import sha256_of
 from packshot.platform.backoff import Backoff
 from packshot.platform.logs import event
@@ -88,7 +88,7 @@ class Staging:
             try:
                 for artefact in _with_bytes(capture):
                     self._store(capture, artefact)
-            except IntegrityError as error:
+            except GiveUpCapture as error:
                 self._conclude(capture, str(error))
                 return
             except RetryLater as error:
