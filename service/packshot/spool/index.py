@@ -120,9 +120,12 @@ class Index:
         self._run("DELETE FROM captures WHERE capture_id = ?", (capture_id,))
 
     def entries(self, stages: Collection[Stage], kept: Collection[Kept], limit: int) -> list[Entry]:
-        """Rows in these stages (all, if none named), oldest first."""
+        """Rows in these stages (all, if none named), oldest first.
+
+        The ``+`` keeps SQLite from choosing the index that begins with ``kept``, after which it would have to sort.
+        """
         return self._entries(
-            f"{SELECT_ENTRIES} WHERE stage IN {LISTED} AND kept IN {LISTED} ORDER BY capture_id LIMIT ?",
+            f"{SELECT_ENTRIES} WHERE stage IN {LISTED} AND +kept IN {LISTED} ORDER BY capture_id LIMIT ?",
             (_listed(stages or tuple(Stage)), _listed(kept), limit),
         )
 
