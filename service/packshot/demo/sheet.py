@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 THUMB = 320
+FRAME_HEIGHT = 240
 BACKGROUNDS = {"on black": (0, 0, 0), "on white": (255, 255, 255), "on colour": (214, 60, 140)}
 STYLE = """
 :root { color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif }
@@ -41,10 +42,26 @@ def write_sheet(path: Path, rows: Sequence[SheetRow]) -> None:
     path.write_text(page, "utf-8")
 
 
-def _row(row: SheetRow) -> str:
+def write_picture(path: Path, rows: Sequence[SheetRow]) -> None:
+    """Write the same pictures as one JPEG, a row per capture."""
+    lines = [np.hstack([_framed(picture) for picture in _pictures(row)]) for row in rows]
+    cv2.imwrite(str(path), cv2.cvtColor(np.vstack(lines), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def _framed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    frame = np.full((FRAME_HEIGHT, THUMB, 3), 255, np.uint8)
+    seen = picture[:FRAME_HEIGHT, :THUMB]
+    frame[: seen.shape[0], : seen.shape[1]] = seen if seen.ndim == 3 else seen[..., np.newaxis]
+    return frame
+
+
+def _pictures(row: SheetRow) -> list[NDArray[np.uint8]]:
     photo, cutout = _small(row.photo), _small(row.cutout)
-    pictures = [photo, cutout[..., 3], *(_lay_on(cutout, colour) for colour in BACKGROUNDS.values())]
-    cells = "".join(f"<td>{_image(picture)}</td>" for picture in pictures)
+    return [photo, cutout[..., 3], *(_lay_on(cutout, colour) for colour in BACKGROUNDS.values())]
+
+
+def _row(row: SheetRow) -> str:
+    cells = "".join(f"<td>{_image(picture)}</td>" for picture in _pictures(row))
     return f"<tr><td><b>{html.escape(row.title)}</b><br><small>{html.escape(row.facts)}</small></td>{cells}</tr>"
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from packshot import wiring
 from packshot.config import Config, DeviceSection, MqttSection, to_toml
 from packshot.demo.broker import Broker, private_broker
-from packshot.demo.sheet import SheetRow, write_sheet
+from packshot.demo.sheet import SheetRow, write_picture, write_sheet
 from packshot.demo.till import Ticket, Till
 from packshot.encode.photo import decode_photo
 from packshot.errors import EXIT_OTHER, UsageError
@@ -54,7 +54,10 @@ def run_demo(folder: Path, preset: str) -> int:
     delivered = [_check(folder, ticket, sample) for ticket, sample in zip(tickets, samples, strict=True)]
     _print_table(delivered)
     sheet = folder / "contact-sheet.html"
-    write_sheet(sheet, [_sheet_row(item) for item in delivered if item.file])
+    rows = [_sheet_row(item) for item in delivered if item.file]
+    if rows:
+        write_sheet(sheet, rows)
+        write_picture(sheet.with_suffix(".jpg"), rows)
     good = sum(not item.problem for item in delivered)
     print(f"\n{good} of {len(delivered)} captures receipted and checked in {time.monotonic() - began:.1f} s")
     print(f"storefront    {folder / 'storefront'}\ncontact sheet {sheet}")
