@@ -50,19 +50,21 @@ def _rebuilt(path: Path, damage: str) -> tuple[Index, list[Finding]]:
 def recover(store: Store) -> list[Finding]:
     """Bring files and index into step without reading every photo; only the owner of the spool may."""
     findings = [Finding(f"captures/{path.name}", "was never finished", True) for path in store.files.sweep_staging()]
-    store.revisions.load(store.index)
-    findings += _drop_unreadable_rows(store)
+    with store.index.hurried():
+        store.revisions.load(store.index)
+        findings += _drop_unreadable_rows(store)
+        for capture_id in _doubtful(store):
+            findings += check_capture(store, capture_id, fix=True, deep=False)
+    return findings
+
+
+def _doubtful(store: Store) -> list[str]:
+    """Captures that have a folder or a row where they should not, or may have been in the middle of a step."""
     known = store.index.kept_by_id()
     folders = set(store.files.capture_ids())
-    for capture_id in sorted(folders | known.keys()):
-        whole = capture_id in folders and known.get(capture_id) is Kept.FILES
-        nothing_left = capture_id not in folders and known.get(capture_id) is not Kept.FILES
-        if not whole and not nothing_left:
-            findings += check_capture(store, capture_id, fix=True, deep=False)
-    for entry in store.index.entries(UNFINISHED_STEPS, (Kept.FILES,), limit=len(known)):
-        findings += check_capture(store, entry.record.capture_id, fix=True, deep=False)
-    store.index.flush()
-    return findings
+    with_files = {capture_id for capture_id, kept in known.items() if kept is Kept.FILES}
+    unfinished = store.index.entries(UNFINISHED_STEPS, (Kept.FILES,), limit=len(known))
+    return sorted((folders ^ with_files) | {entry.record.capture_id for entry in unfinished})
 
 
 def _drop_unreadable_rows(store: Store) -> list[Finding]:
