@@ -38,6 +38,7 @@ class DeviceSection(Section, frozen=True):
 
     id: Slug = ""  # lower-case letters, digits, dashes; empty = made from the host name
     name: str = ""  # what people read; empty = the id
+    clock_trusted: bool = False  # a board with a battery-backed clock and no network time
 
 
 class MqttSection(Section, frozen=True):
@@ -103,7 +104,7 @@ class SpoolSection(Section, frozen=True):
     min_free_bytes: Bytes = 256 * 1024**2
     keep_receipted_s: Seconds = 24 * 3600.0  # artefacts of delivered captures
     keep_originals_s: Seconds = 24 * 3600.0  # originals of delivered captures
-    keep_ended_s: Seconds = 7 * 24 * 3600.0  # refused, failed, cancelled and empty captures
+    keep_ended_s: Seconds = 7 * 24 * 3600.0  # refused, cancelled and empty captures; failed and held ones stay
     privacy: bool = False  # delete at once on the receipt
 
 
@@ -113,6 +114,10 @@ class OutboxSection(Section, frozen=True):
     lease_s: Annotated[float, Meta(ge=1, le=3600)] = 30.0
     in_flight: Annotated[int, Meta(ge=1, le=32)] = 4  # captures in delivery at once
     max_disconnects: Annotated[int, Meta(ge=1, le=100)] = 5  # a message that loses us the link so often is given up
+    delivery: Literal["mqtt", "url"] = (
+        "mqtt"  # the bytes over MQTT, or in an object store, the offer holds their address
+    )
+    store: dict[str, Any] = {}  # delivery = "url": kind = "http" or "s3" and its options, for example base_url
 
 
 class TriggerSection(Section, frozen=True):
@@ -152,6 +157,9 @@ class UploaderSection(Section, frozen=True):
     options: dict[str, Any] = {}  # the target's own keys; folder: path
     work_path: str = "/var/lib/packshot-uploader"
     max_capture_bytes: Bytes = 512 * 1024**2
+    dry_run: bool = False  # fetch and check, say what would be stored, store nothing
+    url_prefixes: list[str] = []  # addresses in offers are fetched only below these
+    url_token_file: str = ""  # its content goes as Bearer token with such requests
 
 
 class HomeAssistantSection(Section, frozen=True):

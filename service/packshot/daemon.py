@@ -101,7 +101,7 @@ class _Box:
         self._tidy_at = 0.0
         self.device_id = wiring.device_id(config)
         self.root = f"{config.mqtt.root}/{self.device_id}"
-        self.clock, self.vitals, self.board = SystemClock(), Vitals(), Board()
+        self.clock, self.vitals, self.board = SystemClock(trusted=config.device.clock_trusted), Vitals(), Board()
         self.spool = wiring.open_spool(config, self.clock)
         stack.callback(self.spool.close)
         self.cutting = wiring.build_cutting(config)
@@ -109,7 +109,7 @@ class _Box:
         self.bus = wiring.build_bus(config, f"packshot-{self.device_id}", f"{self.root}/status", self._on_fatal)
         stack.callback(self.bus.close)
         self.announce = JobAnnouncer(self.bus, self.root, self.clock)
-        self.outbox = self._build_outbox()
+        self.outbox = self._build_outbox(stack)
         stack.callback(self.outbox.close)
         self.plates = wiring.build_plates(config, self.cutting)
         self.workshop = self._build_workshop()
@@ -158,11 +158,14 @@ class _Box:
             if freed:
                 logs.event(log, "spool tidied", freed_bytes=freed)
 
-    def _build_outbox(self) -> Outbox:
+    def _build_outbox(self, stack: ExitStack) -> Outbox:
         section = self.config.outbox
         settings = OutboxSettings(section.lease_s, section.in_flight, max_disconnects=section.max_disconnects)
         beat = self.vitals.pulse("outbox", idle_limit_s=30.0).beat
-        return Outbox(self.spool, self.bus, self.root, settings, self.announce, self._on_fatal, beat)
+        store = wiring.open_store(self.config)
+        if store:
+            stack.callback(store.close)
+        return Outbox(self.spool, self.bus, self.root, settings, self.announce, self._on_fatal, beat, store)
 
     def _build_workshop(self) -> Workshop:
         cut = self.config.cut

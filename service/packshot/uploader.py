@@ -40,7 +40,7 @@ def serve(config: Config, stop: threading.Event) -> None:
         topic = f"{config.mqtt.root}/uploader/{uploader_id}/status"
         bus = wiring.build_bus(config, f"packshot-uploader-{uploader_id}", topic, fatal.append)
         stack.callback(bus.close)
-        settings = DeliverySettings(root=config.mqtt.root, max_capture_bytes=config.uploader.max_capture_bytes)
+        settings = _settings(config)
         work = Path(config.uploader.work_path) / "parts"
         delivery = Delivery(bus, ledger, target, uploader_id, work, settings, fatal.append)
         delivery.start()
@@ -49,6 +49,17 @@ def serve(config: Config, stop: threading.Event) -> None:
         logs.event(log, "serving", uploader=uploader_id, target=target.name, pid=os.getpid())
         _watch(delivery, stop, fatal)
         sd_notify.notify("STOPPING=1")
+
+
+def _settings(config: Config) -> DeliverySettings:
+    section = config.uploader
+    return DeliverySettings(
+        root=config.mqtt.root,
+        max_capture_bytes=section.max_capture_bytes,
+        dry_run=section.dry_run,
+        url_prefixes=tuple(section.url_prefixes),
+        url_token_file=section.url_token_file,
+    )
 
 
 def _watch(delivery: Delivery, stop: threading.Event, fatal: list[StopDaemon]) -> None:

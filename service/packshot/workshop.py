@@ -169,7 +169,7 @@ class Workshop:
 
     def _give_up(self, capture: Capture, reason: str) -> None:
         self._attempts.survived()
-        failed = self._spool.advance(capture.capture_id, Stage.FAILED, reason)
+        failed = self._spool.advance(capture.capture_id, Stage.FAILED, reason, only_from={Stage.ACCEPTED})
         self._announce(failed.capture_id, failed.stage, failed.request.request_id, reason)
         logs.event(
             log, "capture failed", logging.ERROR, capture=failed.capture_id, sku=failed.request.sku, reason=reason

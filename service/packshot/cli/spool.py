@@ -2,18 +2,19 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from packshot.cli.common import add_config, config_of, write_file
 from packshot.commands import decide
 from packshot.domain import Capture, Stage
-from packshot.errors import EXIT_SPOOL, BadMessage, UsageError
+from packshot.errors import EXIT_SPOOL, BadMessage, IntegrityError, UsageError
 from packshot.platform.clock import SystemClock
 from packshot.platform.table import table
 from packshot.spool.port import Spool
 from packshot.wiring import open_spool
 
-RETRYABLE = {Stage.FAILED, Stage.REFUSED, Stage.CANCELLED, Stage.EMPTY}
+RETRYABLE = {Stage.HELD, Stage.FAILED, Stage.REFUSED, Stage.CANCELLED, Stage.EMPTY}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,9 +87,17 @@ def _export(spool: Spool, args: argparse.Namespace) -> int:
     capture = _get(spool, args.capture[0])
     folder = args.output / capture.capture_id
     folder.mkdir(parents=True, exist_ok=True)
-    for artefact in capture.artefacts:
-        write_file(folder / artefact.name, spool.read(capture.capture_id, artefact.name))
-        print(folder / artefact.name)
+    return max([0, *(_export_one(spool, capture, artefact.name, folder) for artefact in capture.artefacts)])
+
+
+def _export_one(spool: Spool, capture: Capture, name: str, folder: Path) -> int:
+    try:
+        data = spool.read(capture.capture_id, name)
+    except IntegrityError as error:
+        print(f"packshot: {name} is left out: {error}", file=sys.stderr)
+        return error.exit_code
+    write_file(folder / name, data)
+    print(folder / name)
     return 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packshot.accelerator.port import Accelerator
+from packshot.blobs.port import BlobStore
 from packshot.bus.port import Bus
 from packshot.bus.settings import MqttSettings
 from packshot.choices import Choices
@@ -140,6 +141,19 @@ def build_bus(config: Config, client_id: str, will_topic: str, on_fatal: OnFatal
     return MqttBus(settings, on_fatal)
 
 
+def open_store(config: Config) -> BlobStore | None:
+    """The object store of ``delivery = "url"``, None where the bytes travel over MQTT; raises ConfigError."""
+    if config.outbox.delivery == "mqtt":
+        return None
+    options = dict(config.outbox.store)
+    factory = plugin("packshot.stores", str(options.pop("kind", "")), "outbox.store.kind", ())
+    try:
+        store: BlobStore = factory(**options)
+    except TypeError as error:
+        raise ConfigError(f"outbox.store does not fit: {error}") from error
+    return store
+
+
 def open_ledger(config: Config) -> "Ledger":
     """The uploader's record of what it stored; raises SpoolError."""
     from packshot.storefront.ledger import Ledger
@@ -228,6 +242,9 @@ def check_config(config: Config) -> None:
     open_camera(config.camera).close()
     open_trigger(config.trigger).close()
     open_lamp(config.lamp).close()
+    store = open_store(config)
+    if store:
+        store.close()
 
 
 def _path(text: str) -> Path | None:
