@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import in_between
+from packshot.matting.band import in_between, points
 
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
@@ -19,22 +19,23 @@ def scale_rgba(rgba: RGBA8, width: int, height: int) -> RGBA8:
     alpha = rgba[..., 3].astype(np.uint16)
     premultiplied = cv2.resize(rgba[..., :3] * alpha[..., None], (width, height), interpolation=method)
     scaled_alpha = cv2.resize(alpha * np.uint16(257), (width, height), interpolation=method)
-    scaled = np.dstack([cv2.convertScaleAbs(part, alpha=1 / 255) for part in cv2.split(premultiplied)])
-    scaled = np.dstack([scaled, cv2.convertScaleAbs(scaled_alpha, alpha=1 / 257)])
-    soft = (scaled_alpha > 0) & (scaled_alpha < 65535)
-    share = scaled_alpha[soft, None].astype(np.float32) / np.float32(65535)
-    scaled[soft, :3] = np.rint(np.clip(premultiplied[soft] / (share * 255), 0, 255))
-    return np.asarray(scaled, np.uint8)
+    parts = [cv2.convertScaleAbs(part, alpha=1 / 255) for part in cv2.split(premultiplied)]
+    scaled = np.asarray(cv2.merge([*parts, cv2.convertScaleAbs(scaled_alpha, alpha=1 / 257)]), np.uint8)
+    x, y = points(in_between(np.ascontiguousarray(scaled[..., 3])))
+    share = scaled_alpha[y, x, None].astype(np.float32) / np.float32(65535)
+    scaled[y, x, :3] = np.rint(np.clip(premultiplied[y, x] / np.maximum(share * 255, 1e-3), 0, 255))
+    return scaled
 
 
 def lay_on_colour(rgba: RGBA8, colour: tuple[int, int, int]) -> RGB8:
     """Straight-alpha RGBA over one colour, (H, W, 3) uint8; exact where alpha is 0 or 255."""
-    mixed = np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), np.uint8)
     alpha = np.ascontiguousarray(rgba[..., 3])
-    mixed[alpha == 0] = colour
-    soft = in_between(alpha) > 0
-    share = alpha[soft, None].astype(np.float32) / np.float32(255)
-    mixed[soft] = np.rint(mixed[soft] * share + np.array(colour, np.float32) * (1 - share))
+    below = np.empty((*alpha.shape, 3), np.uint8)
+    below[:] = colour
+    mixed = np.asarray(cv2.copyTo(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), alpha, below), np.uint8)
+    x, y = points(in_between(alpha))
+    share = alpha[y, x, None].astype(np.float32) / np.float32(255)
+    mixed[y, x] = np.rint(mixed[y, x] * share + np.array(colour, np.float32) * (1 - share))
     return mixed
 
 

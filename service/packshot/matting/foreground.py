@@ -29,7 +29,7 @@ class ColourSettings:
 
     wide: int = 61
     narrow: tuple[int, ...] = (15, 7, 3, 3)
-    tile: int = 128
+    tile: int = 64
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,16 @@ def blur_fusion(image: Float, alpha: Float, colours: Colours, size: int) -> Colo
     """
     a, b = alpha[..., None], (1 - alpha)[..., None]
     weight = _blur(alpha, size)[..., None]
-    foreground = _blur(colours.foreground * a, size) / (weight + TINY)
-    background = _blur(colours.background * b, size) / (1 - weight + TINY)
-    residual = (image - a * foreground - b * background) / (a * a + b * b)
-    return Colours(np.clip(foreground + a * residual, 0, 1), np.clip(background + b * residual, 0, 1))
+    foreground = _blur(colours.foreground * a, size)
+    foreground *= 1 / (weight + TINY)
+    background = _blur(colours.background * b, size)
+    background *= 1 / (1 - weight + TINY)
+    residual = image - a * foreground
+    residual -= b * background
+    residual *= 1 / (a * a + b * b)
+    foreground += a * residual
+    background += b * residual
+    return Colours(np.clip(foreground, 0, 1, out=foreground), np.clip(background, 0, 1, out=background))
 
 
 def estimate_colours(rgb: RGB8, alpha: Alpha8, settings: ColourSettings | None = None) -> Colours:
