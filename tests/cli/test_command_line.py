@@ -150,6 +150,15 @@ def test_amazon_main_is_white_all_round_after_decoding(photo: Path, tmp_path: Pa
     assert 0.85 <= max(subject[2:]) / picture.shape[0] <= 0.95
 
 
+def test_lint_passes_what_cut_made_and_names_what_is_wrong(photo: Path, tmp_path: Path) -> None:
+    packshot("cut", str(photo), "-o", str(tmp_path), "--preset", "amazon-main")
+    good = packshot("lint", str(tmp_path / f"{photo.stem}.jpg"), "--preset", "amazon-main")
+    assert good.returncode == 0, good.stderr
+    bad = packshot("lint", str(photo), "--preset", "amazon-main", "--json")
+    assert bad.returncode == 1
+    assert any("background" in rule for rule in json.loads(bad.stdout)["broken"])
+
+
 def test_selftest_names_each_part_and_the_missing_camera(tmp_path: Path) -> None:
     done = packshot("selftest", PACKSHOT_SPOOL_PATH=str(tmp_path / "spool"))
     lines = done.stdout.decode().splitlines()
