@@ -15,6 +15,7 @@ Side = Annotated[int, msgspec.Meta(ge=1, le=65_000)]
 Quality = Annotated[int, msgspec.Meta(ge=1, le=100)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[^/\\\x00]+$", max_length=120)]
 Colour = Annotated[str, msgspec.Meta(pattern=r"^(transparent|#[0-9a-fA-F]{6})$")]
+NEARLY_SHARE = 1e-4  # of the pixels: a white product's own rim cannot be told from a background that is not quite white
 FORMATS = ("png", "jpg", "webp", "tiff")
 
 
@@ -196,7 +197,7 @@ def _content_rules(facts: PictureFacts, preset: Preset) -> list[tuple[bool, str]
         (not opaque and not facts.has_alpha, "the picture has no transparency"),
         (opaque and not facts.has_alpha and facts.background != wanted, f"background is not {wanted} all round"),
         (
-            preset.exact_background and facts.near_background > 0,
+            preset.exact_background and facts.near_background > NEARLY_SHARE * facts.width * facts.height,
             f"{facts.near_background} background pixels are nearly, not exactly, {wanted}",
         ),
         (not low <= fill <= high + 0.005, f"the subject fills {fill:.1%}, wanted {low:.0%} to {high:.0%}"),
