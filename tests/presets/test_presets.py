@@ -130,7 +130,7 @@ def test_a_good_picture_breaks_no_rule() -> None:
         ({"width": 1900}, "not square"),
         ({"background": (254, 255, 255)}, "not (255, 255, 255)"),
         ({"background": None}, "not (255, 255, 255)"),
-        ({"near_background": 12}, "12 background pixels"),
+        ({"near_background": 1200}, "1200 background pixels"),
         ({"subject_box": (500, 500, 1000, 1000)}, "fills 50.0%"),
         ({"subject_box": None}, "nothing but background"),
         ({"has_alpha": True}, "transparent"),
