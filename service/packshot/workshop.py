@@ -35,6 +35,7 @@ class Product:
     preset: str
     keep_cutout: bool = True
     keep_mask: bool = False
+    keep_layers: bool = False
     max_attempts: int = 3
     timeout_s: float = 120.0
 
@@ -133,28 +134,31 @@ class Workshop:
     def _cut(self, capture: Capture) -> tuple[CutRecord, CutResult]:
         preset_name = capture.request.preset or self._product.preset
         preset = pick_preset(self._presets, preset_name)
-        result = self._result(capture)
+        photos = self._photos(capture)
+        result = self._result(capture, photos)
         began = perf_counter()
-        artefacts = self._artefacts(result, preset_name, preset)
+        artefacts = self._artefacts(result, preset_name, preset, photos[0])
         stage_ms = {**result.stage_ms, "encode": round((perf_counter() - began) * 1000, 2)}
         record = CutRecord(artefacts, result.verdict, result.engine, result.bbox, round(result.fill, 4), stage_ms)
         return record, result
 
-    def _result(self, capture: Capture) -> CutResult:
-        """By the network, with a plate, or, of two frames before two backdrops whose plates are there, without both."""
+    def _photos(self, capture: Capture) -> list[bytes]:
         names = [artefact.name for artefact in capture.artefacts if artefact.kind == "original"]
-        data = [self._spool.read(capture.capture_id, name) for name in names]
+        return [self._spool.read(capture.capture_id, name) for name in names]
+
+    def _result(self, capture: Capture, photos: list[bytes]) -> CutResult:
+        """By the network, with a plate, or, of two frames before two backdrops whose plates are there, without both."""
         options, plates = self._options_for(capture), self._plates()
-        if len(data) == len(plates) == 2:
-            first, second = (self._cutter.decode(photo, options) for photo in data)
+        if len(photos) == len(plates) == 2:
+            first, second = (self._cutter.decode(photo, options) for photo in photos)
             return self._cutter.cut_pair((first, second), (plates[0], plates[1]), options)
-        return self._cutter.cut(data[0], options, plates[0] if plates else None)
+        return self._cutter.cut(photos[0], options, plates[0] if plates else None)
 
     def _options_for(self, capture: Capture) -> CutOptions:
         profile = capture.request.profile
         return replace(self._options, profile=Profile(profile)) if profile else self._options
 
-    def _artefacts(self, result: CutResult, preset_name: str, preset: Preset) -> list[NewArtefact]:
+    def _artefacts(self, result: CutResult, preset_name: str, preset: Preset, photo: bytes) -> list[NewArtefact]:
         if result.verdict.decision is Decision.EMPTY:
             return []
         pictures = [(f"{preset_name}.{preset.format}", "picture", self._composer.picture(result, preset))]
@@ -162,6 +166,9 @@ class Workshop:
             pictures.append(("cutout.png", "cutout", self._composer.picture(result, Preset())))
         if self._product.keep_mask:
             pictures.append(("mask.png", "mask", self._composer.mask(result)))
+        if self._product.keep_layers:
+            layers = self._composer.layers(result, self._cutter.decode(photo))
+            pictures.append(("layers.tiff", "layers", layers))
         return [
             NewArtefact(name, kind, picture.media_type, picture.data, picture.width, picture.height)
             for name, kind, picture in pictures

@@ -1,5 +1,6 @@
 """The workshop: what the spool accepted becomes artefacts, whatever the photo and whatever happened before."""
 
+import io
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageSequence
 
 from packshot.cutout import Composer, CutOptions, Cutter
 from packshot.domain import Capture, CaptureRequest, Frame, Shutter, ShutterProof, Stage
@@ -108,6 +110,17 @@ def test_a_photo_becomes_picture_cutout_and_mask(
     assert np.count_nonzero((mask > 127) & truth) / np.count_nonzero((mask > 127) | truth) > 0.97
     assert [(stage, request) for _, stage, request, _ in steps] == [(Stage.CUT, "r1")]
     assert done.engine == "fake"
+
+
+def test_the_retoucher_gets_cutout_mask_and_original_in_one_file(
+    spool: SqliteSpool, build: Callable[..., Workshop]
+) -> None:
+    capture = accepted(spool, photo())
+    build(Product("web", keep_cutout=False, keep_layers=True)).step()
+    layers = spool.read(capture.capture_id, "layers.tiff")
+    with Image.open(io.BytesIO(layers)) as tiff:
+        sizes = [page.size for page in ImageSequence.Iterator(tiff)]
+    assert sizes == [(320, 240)] * 3
 
 
 def test_the_requests_preset_wins_over_the_configured_one(spool: SqliteSpool, build: Callable[..., Workshop]) -> None:

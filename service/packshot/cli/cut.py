@@ -28,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, help="default png, or what OUT's name says")
     parser.add_argument("--background", metavar="COLOUR", help="transparent, #RRGGBB or a picture")
     parser.add_argument("--mask-only", action="store_true", help="the alpha alone, 8-bit gray PNG")
+    parser.add_argument(
+        "--layers", action="store_true", help="for the retoucher: a TIFF of cutout, mask and photo beside"
+    )
     parser.add_argument("--split", action="store_true", help="one cutout for each of several products")
     parser.add_argument("--plate", type=Path, metavar="EMPTY", help="a photo of the empty scene, same camera and light")
     parser.add_argument("--backdrops", type=Path, nargs=2, metavar=("A", "B"), help="the product before two backdrops")
@@ -49,6 +52,7 @@ class _Job:
     background: Any
     mask_only: bool
     split: bool
+    layers: bool
 
     @property
     def suffix(self) -> str:
@@ -57,6 +61,9 @@ class _Job:
     def results(self, photo: Path) -> list[CutResult]:
         result = self.cut(photo)
         return split(result) if self.split else [result]
+
+    def layered(self, photo: Path, result: CutResult) -> bytes:
+        return self.cutting.composer.layers(result, self.cutting.cutter.decode(read_photo(photo))).data
 
     def picture(self, result: CutResult) -> Picture:
         if self.mask_only:
@@ -89,6 +96,8 @@ def _cut_one(photo: Path, job: _Job, outputs: Outputs, as_json: bool) -> bool:
             target = outputs.path_for(photo, number if len(results) > 1 else 0)
             picture = job.picture(result)
             outputs.write(target, picture.data)
+            if job.layers and target:
+                outputs.write(target.with_suffix(".layers.tiff"), job.layered(photo, result))
             tell(photo, target, result, picture, as_json)
     except OSError as error:
         tell_failure(photo, f"{error.filename or 'the output'}: {error.strerror or error}", as_json)
@@ -114,7 +123,7 @@ def _inputs(args: argparse.Namespace) -> list[str]:
 def _job(args: argparse.Namespace, cutting: Cutting) -> _Job:
     preset = pick_preset(cutting.presets, args.preset) if args.preset else Preset()
     preset, background = _with_background(_with_format(preset, args), args.background, cutting)
-    return _Job(cutting, _way_to_cut(args, cutting), preset, background, args.mask_only, args.split)
+    return _Job(cutting, _way_to_cut(args, cutting), preset, background, args.mask_only, args.split, args.layers)
 
 
 def _way_to_cut(args: argparse.Namespace, cutting: Cutting) -> Callable[[Path], CutResult]:
