@@ -163,8 +163,8 @@ class MqttBus:
         return None
 
     def _pause(self, link: Link, ending: Ending | None, lasted_s: float) -> None:
+        self._patience.note(link, ending, lasted_s)
         if ending is not None:
-            self._patience.note(link, ending, lasted_s)
             self._problem = self._describe(link, ending)
         if self._version.note(link, ending):
             return

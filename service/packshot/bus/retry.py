@@ -5,12 +5,15 @@ from packshot.bus.link import NO_ANSWER, Ending, Link
 from packshot.bus.settings import MqttSettings
 from packshot.platform.backoff import Backoff
 
-SUSPICIOUS_ENDS = 3
+SUSPICIOUS_ENDS = 6
 SILENT_BEFORE_FALLBACK = 2
 
 
 class Patience:
-    """How long to wait before the next attempt. A connection only counts as good once it has lasted a while.
+    """How long to wait before the next attempt.
+
+    A broker that cannot be reached is asked more and more rarely. A connection that was up and broke is made again
+    soon, with a little more patience while they break quickly.
 
     Two clients with one id throw each other out. Version 5 brokers should say so; mosquitto 2.0 keeps silent, so a
     session that is resumed and ends soon, idle and without a reason, several times in a row counts as thrown out too.
@@ -19,8 +22,10 @@ class Patience:
 
     def __init__(self, settings: MqttSettings) -> None:
         self._stable_after_s = settings.stable_after_s
-        self._backoff = Backoff(settings.backoff_first_s, settings.backoff_cap_s)
+        self._failed = Backoff(settings.backoff_first_s, settings.backoff_cap_s)
+        self._lost = Backoff(settings.backoff_first_s, min(settings.lost_cap_s, settings.backoff_cap_s))
         self._takeover = Backoff(settings.takeover_backoff_s, 10 * settings.takeover_backoff_s)
+        self._was_up = False
         self._taken_over = False
         self._suspicious = 0
 
@@ -29,16 +34,18 @@ class Patience:
         """Whether another client seems to use our id."""
         return self._taken_over or self._suspicious >= SUSPICIOUS_ENDS
 
-    def note(self, link: Link, ending: Ending, lasted_s: float) -> None:
-        """Remember how the last connection went."""
-        self._taken_over = ending.code == problems.TAKEN_OVER
-        if not link.accepted:
+    def note(self, link: Link, ending: Ending | None, lasted_s: float) -> None:
+        """Remember how the last connection went; ``ending`` None if it could not be opened."""
+        self._was_up = link.accepted
+        self._taken_over = ending is not None and ending.code == problems.TAKEN_OVER
+        if ending is None or not link.accepted:
             return
+        self._failed.reset()
         unexplained = ending.code == problems.UNSPECIFIED and ending.idle and link.session_present
         if lasted_s < self._stable_after_s:
             self._suspicious = self._suspicious + 1 if unexplained else 0
             return
-        self._backoff.reset()
+        self._lost.reset()
         self._suspicious = 0
         if not self._taken_over:
             self._takeover.reset()
@@ -48,7 +55,7 @@ class Patience:
         if self.thrown_out:
             self._suspicious = 0
             return self._takeover.next_s()
-        return self._backoff.next_s()
+        return (self._lost if self._was_up else self._failed).next_s()
 
 
 class VersionChoice:

@@ -34,7 +34,8 @@ class MqttSettings:
     will_payload: bytes = b"offline"
     birth_payload: bytes = b"online"
     backoff_first_s: float = 0.5
-    backoff_cap_s: float = 60.0
+    backoff_cap_s: float = 60.0  # longest wait while the broker cannot be reached or refuses us
+    lost_cap_s: float = 3.0  # longest wait after a connection that was up: a bad network must be used while it lasts
     takeover_backoff_s: float = 60.0  # first wait after another client took our id; doubles up to ten times this
     stable_after_s: float = 10.0  # a connection that lasted so long resets the back-off
 
