@@ -66,9 +66,7 @@ def derived_id(host: HostFiles) -> str:
 def _check_name(request: Path, device_id: str) -> None:
     subject = _openssl("req", "-in", str(request), "-noout", "-subject", "-nameopt", "RFC2253").decode().strip()
     if subject != f"subject=CN={device_id}":
-        raise UsageError(
-            f"{request} is for {subject}, the configured device.id is {device_id}; remove the one at fault"
-        )
+        raise UsageError(f"{request} has {subject}, not the device id {device_id}; remove the one at fault")
 
 
 def _openssl(*arguments: str) -> bytes:

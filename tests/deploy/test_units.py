@@ -1,0 +1,127 @@
+"""What systemd, shellcheck and a dry run say of the files in deploy/, without installing anything."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DEPLOY = REPOSITORY / "deploy"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+SERVERS = ("packshotd.service", "packshot-uploader.service")
+SCRIPTS = [
+    DEPLOY / "install.sh",
+    DEPLOY / "wheelhouse",
+    DEPLOY / "locks/write",
+    REPOSITORY / "firmware/apply",
+    *sorted((REPOSITORY / "firmware/boards").rglob("sbin/*")),
+]
+LOCKS = ("runtime.txt", "bookworm-camera.txt", "build.txt")
+
+
+def systemd_analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed: apt install systemd")
+    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True)
+
+
+def settings(unit: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in (DEPLOY / "systemd" / unit).read_text().splitlines():
+        name, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
+    copies = []
+    for unit in sorted((DEPLOY / "systemd").iterdir()):  # the programs are not installed here
+        copies.append(tmp_path / unit.name)
+        copies[-1].write_text(re.sub(r"/opt/packshot/current/bin/\S+", "/bin/true", unit.read_text()))
+    done = systemd_analyze("verify", "--man=no", *map(str, copies))
+    ours = [line for line in done.stderr.splitlines() if "packshot" in line]
+    assert ours == []
+
+
+@pytest.mark.parametrize("unit", SERVERS)
+def test_the_exposure_is_one_and_a_half_or_lower(unit: str) -> None:
+    done = systemd_analyze("security", "--offline=true", "--threshold=15", "--no-pager", str(DEPLOY / "systemd" / unit))
+    assert done.returncode == 0, done.stdout[-300:]
+
+
+@pytest.mark.parametrize("unit", SERVERS)
+def test_a_box_that_nobody_attends_tries_for_ever_and_is_watched(unit: str) -> None:
+    found = settings(unit)
+    assert found["StartLimitIntervalSec"] == ["0"]
+    assert found["Restart"] == ["always"]
+    assert found["Type"] == ["notify"]
+    assert 0 < int(found["WatchdogSec"][0]) <= 60
+
+
+def test_the_daemon_sees_the_processor_so_that_the_fast_kernels_are_used() -> None:
+    assert settings("packshotd.service")["ProcSubset"] == ["all"]
+
+
+def test_every_folder_the_daemon_may_write_to_forbids_execution() -> None:
+    found = settings("packshotd.service")
+    writable = {f"/var/lib/{name}" for name in found["StateDirectory"]} | {
+        f"/run/{n}" for n in found["RuntimeDirectory"]
+    }
+    assert writable | {"/tmp", "/var/tmp"} <= set(found["NoExecPaths"][0].split())
+
+
+def test_users_are_made_as_the_units_name_them() -> None:
+    users = (DEPLOY / "sysusers.d/packshot.conf").read_text()
+    for unit in SERVERS:
+        (user,) = settings(unit)["User"]
+        assert re.search(rf"^u {user} ", users, re.MULTILINE)
+    if shutil.which("systemd-sysusers"):
+        done = subprocess.run(
+            ["systemd-sysusers", "--dry-run", str(DEPLOY / "sysusers.d/packshot.conf")], capture_output=True, text=True
+        )
+        assert "Failed to parse" not in done.stderr
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_scripts_are_sound(script: Path) -> None:
+    assert script.stat().st_mode & 0o111
+    shell = "bash" if "bash" in script.read_text().splitlines()[0] else "sh"
+    done = subprocess.run([shell, "-n", str(script)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    if shutil.which("shellcheck"):
+        found = subprocess.run(["shellcheck", str(script)], capture_output=True, text=True)
+        assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_locked_package_has_its_hash(name: str) -> None:
+    lines = (DEPLOY / "locks" / name).read_text().replace("\\\n", " ").splitlines()
+    packages = [line for line in lines if line and not line.startswith("#")]
+    assert packages
+    assert [line for line in packages if "==" not in line or "--hash=sha256:" not in line] == []
+
+
+def test_the_bookworm_camera_lock_keeps_to_numpy_1() -> None:
+    assert re.search(r"^numpy==1\.", (DEPLOY / "locks/bookworm-camera.txt").read_text(), re.MULTILINE)
+
+
+def test_the_box_and_the_developers_run_the_same_versions() -> None:
+    pinned = re.compile(r"^([a-z0-9-]+==\S+)", re.MULTILINE)
+    developers = set(pinned.findall((REPOSITORY / "requirements.lock").read_text()))
+    assert set(pinned.findall((DEPLOY / "locks/runtime.txt").read_text())) <= developers
+
+
+def test_the_skeleton_is_a_valid_configuration() -> None:
+    from packshot.config import load
+
+    loaded = load(DEPLOY / "etc/packshot.toml", {})
+    assert loaded.config.uploader.options == {"path": "/srv/packshot"}
+
+
+def test_nobody_installs_without_being_root_and_a_wrong_option_is_explained() -> None:
+    done = subprocess.run([str(DEPLOY / "install.sh"), "--sideways"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "usage:" in done.stderr
