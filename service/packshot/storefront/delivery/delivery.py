@@ -123,7 +123,8 @@ class Delivery:
 
     def _work(self, place: tuple[str, str], job: Job) -> None:
         try:
-            job.run()
+            while not self._is_over(place, job):
+                job.run()
         except StorefrontAway as error:
             self._not_before = time.monotonic() + error.pause_s
             event(log, "no offers are taken", logging.WARNING, reason=str(error), for_s=error.pause_s)
@@ -137,9 +138,17 @@ class Delivery:
             log.exception("a delivery met an error of our own making")
         finally:
             with self._lock:
-                del self._jobs[place]
+                if self._jobs.get(place) is job:
+                    del self._jobs[place]
         if not self._closing.is_set():
             job.acknowledge()
+
+    def _is_over(self, place: tuple[str, str], job: Job) -> bool:
+        """Whether the job has answered every offer; from then on a new offer makes a new job."""
+        with self._lock:
+            if not job.unanswered:
+                del self._jobs[place]
+            return not job.unanswered
 
     def _tick(self) -> None:
         while not self._closing.wait(TICK_S):

@@ -54,15 +54,19 @@ class Job:
         self._offer = offer
         self._incoming = incoming
         self._exchange: Exchange | None = None
-        self._asked = 1
+        self._asked, self._answered = 1, 0
 
     def run(self) -> None:
         """From offer to receipt; raises NotNow, or StopDaemon if the ledger is broken."""
         receipt = self._known() or self._refusal() or self._deliver()
-        answered = 0
-        while answered != self._asked:
-            answered = self._asked
-            self._send(receipt)
+        asked = self._asked
+        self._send(receipt)
+        self._answered = asked
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the box has asked again since our last answer."""
+        return self._asked != self._answered
 
     def offered_again(self, offer: Offer, incoming: Incoming) -> None:
         """The box repeats its offer while we are at it."""
