@@ -18,7 +18,7 @@ from packshot.errors import BadImage
 from packshot.matting.backdrops import BackdropSettings, triangulate
 from packshot.matting.band import UNKNOWN
 from packshot.matting.cleanup import drop_specks, split_subjects
-from packshot.matting.compose import lay_on_colour, lay_on_picture, scale_rgba
+from packshot.matting.compose import add_contact_shadow, lay_on_colour, lay_on_picture, scale_rgba
 from packshot.matting.foreground import Colours, ColourSettings, decontaminate, estimate_colours
 from packshot.matting.plate import PlateSettings, PlateState, fit_plate, move_plate
 from packshot.matting.plate_matte import alpha_on_plate, matte_on_plate
@@ -271,7 +271,7 @@ class Composer:
 
         Raises ValueError for a cutout without a subject (its verdict is EMPTY) unless the frame is the photo's.
         """
-        patch = _arrange(result, preset)
+        patch = _shadowed(_arrange(result, preset), preset.shadow)
         colour, form = preset.colour, PictureFormat(preset.format)
         rgb: RGB8 | None = None
         if background is not None:
@@ -372,6 +372,12 @@ def _arrange(result: CutResult, preset: Preset) -> Patch:
     layout = lay_out(result.bbox[2], result.bbox[3], preset)
     rgba = scale_rgba(result.box_rgba, layout.subject_width, layout.subject_height)
     return Patch(rgba, layout.top, layout.left, layout.height, layout.width)
+
+
+def _shadowed(patch: Patch, strength: float) -> Patch:
+    if strength <= 0:
+        return patch
+    return Patch(add_contact_shadow(_whole(patch), strength), 0, 0, patch.height, patch.width)
 
 
 def _whole(patch: Patch) -> RGBA8:

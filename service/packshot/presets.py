@@ -49,6 +49,8 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError("a jpg has no transparency; give a background")
         if not self.fill_min <= self.fill <= self.fill_max:
             raise ValueError(f"fill {self.fill} lies outside fill_min {self.fill_min} to fill_max {self.fill_max}")
+        if self.shadow and self.exact_background:
+            raise ValueError("a shadow and exact_background exclude each other")
 
     @property
     def colour(self) -> tuple[int, int, int] | None:

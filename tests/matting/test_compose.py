@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from packshot.matting.compose import lay_on_colour, lay_on_picture, scale_rgba
+from packshot.matting.compose import add_contact_shadow, lay_on_colour, lay_on_picture, scale_rgba
 
 
 def soft_disc() -> np.ndarray:
@@ -48,3 +48,24 @@ def test_a_background_picture_covers_everything(size: tuple[int, int]) -> None:
     assert laid.shape == (120, 160, 3)
     assert laid[0, 0].tolist() == [20, 40, 200]
     assert laid[60, 80].tolist() == [10, 200, 30]
+
+
+def test_a_contact_shadow_lies_under_the_product_and_leaves_it_alone() -> None:
+    plain = soft_disc()
+    plain[plain[..., 3] == 0] = 0
+
+    shadowed = add_contact_shadow(plain, 0.5)
+
+    opaque = plain[..., 3] == 255
+    np.testing.assert_array_equal(shadowed[opaque], plain[opaque])
+    laid = lay_on_colour(shadowed, (255, 255, 255))
+    assert laid[102, 80].max() < 200  # just below the disc
+    assert laid[5, 80].min() == 255  # above it
+    assert laid[102, 5].min() > 250  # far to its side
+    assert shadowed[..., 3].max() == 255
+
+
+def test_no_strength_no_shadow() -> None:
+    np.testing.assert_array_equal(add_contact_shadow(soft_disc(), 0.0), soft_disc())
+    nothing = np.zeros((9, 9, 4), np.uint8)
+    np.testing.assert_array_equal(add_contact_shadow(nothing, 0.5), nothing)

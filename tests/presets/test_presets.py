@@ -73,6 +73,7 @@ def test_a_small_product_is_enlarged_to_the_least_amazon_zooms() -> None:
         ("[mine]\nname = '{sku}_{colour}.png'", ["mine", "colour"]),
         ("[mine]\nname = '../{sku}.png'", ["mine", "name"]),
         ("[mine]\nbackground = 'red'", ["mine", "background"]),
+        ("[mine]\nshadow = 0.3\nexact_background = true", ["mine", "shadow"]),
         ("mine = 3", ["mine"]),
         ("[mine", ["my.toml"]),
     ],

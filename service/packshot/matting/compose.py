@@ -49,3 +49,27 @@ def lay_on_picture(rgba: RGBA8, picture: RGB8) -> RGB8:
     below = covering[top : top + height, left : left + width].astype(np.float32)
     alpha = rgba[..., 3:].astype(np.float32) / 255
     return np.rint(rgba[..., :3] * alpha + below * (1 - alpha)).astype(np.uint8)
+
+
+def add_contact_shadow(rgba: RGBA8, strength: float) -> RGBA8:
+    """The cutout with a soft shadow on the ground it stands on, as straight-alpha RGBA of the same size.
+
+    The shadow is black with at most ``strength`` (0-1) of alpha: the width of what touches the ground, blurred, falling
+    off above and below the subject's lowest row. It ends at the canvas, so the canvas should leave room below.
+    """
+    _, top, width, height = cv2.boundingRect(np.ascontiguousarray(rgba[..., 3]))
+    if strength <= 0 or not width:
+        return rgba
+    ground, reach = top + height, max(2, round(0.1 * height))
+    rows = slice(max(top, ground - reach), min(rgba.shape[0], ground + reach))
+    foot = rgba[max(top, ground - max(1, height // 12)) : ground, :, 3].max(axis=0).astype(np.float32)[np.newaxis]
+    across = cv2.GaussianBlur(foot, (0, 0), sigmaX=max(1.0, 0.03 * width), sigmaY=1.0)[0] / 255
+    down = np.exp(-0.5 * ((np.arange(rows.start, rows.stop) + 0.5 - ground) / (reach / 3)) ** 2)
+    shadow = strength * down[:, None].astype(np.float32) * across[None, :]
+    part = rgba[rows].astype(np.float32)
+    own = part[..., 3] / 255
+    both = own + shadow * (1 - own)
+    out = rgba.copy()
+    out[rows, :, :3] = np.rint(part[..., :3] * (own / np.maximum(both, 1e-6))[..., None])
+    out[rows, :, 3] = np.rint(both * 255)
+    return out

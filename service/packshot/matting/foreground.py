@@ -1,7 +1,7 @@
 """The product's own colour where background shines through its edge: blur-fusion foreground estimation.
 
 Forte: Approximate Fast Foreground Colour Estimation, ICIP 2021. The passes run on a picture of about a megapixel, the
-wide one at half its size, the narrow ones in tiles that hold an edge; the last correction uses the photo's own pixels.
+wide one at half of that, the narrow ones in tiles that hold an edge; the last correction uses the photo's own pixels.
 """
 
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ TINY = np.float32(1e-5)
 
 @dataclass(frozen=True)
 class ColourSettings:
-    """Blur widths in pixels of the picture they run on: of the wide pass at half size, and of the narrow passes."""
+    """Blur widths in pixels of the picture they run on: of the wide pass at half of it, and of the narrow passes."""
 
     wide: int = 61
-    narrow: tuple[int, ...] = (15, 7, 3, 3)
-    tile: int = 64
+    narrow: tuple[int, ...] = (15, 5, 3)
+    tile: int = 96
 
 
 @dataclass(frozen=True)
