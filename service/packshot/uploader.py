@@ -4,12 +4,13 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from packshot import wiring
 from packshot.config import Config, load
-from packshot.errors import StopDaemon
+from packshot.errors import BrokerError, StopDaemon
 from packshot.platform import logs, sd_notify
 from packshot.storefront.delivery import Delivery, DeliverySettings
 
@@ -49,6 +50,23 @@ def serve(config: Config, stop: threading.Event) -> None:
         logs.event(log, "serving", uploader=uploader_id, target=target.name, pid=os.getpid())
         _watch(delivery, stop, fatal)
         sd_notify.notify("STOPPING=1")
+
+
+def clear_dead_letters(config: Config, capture_ids: Sequence[str], timeout_s: float = 10.0) -> bool:
+    """Remove retained dead letters from the broker; False if it could not be reached in time."""
+    name = wiring.uploader_id(config)
+    bus = wiring.build_bus(config, f"packshot-uploader-{name}-retry", will_topic="")
+    connected = threading.Event()
+    bus.start(connected.set)
+    try:
+        if not connected.wait(timeout_s):
+            return False
+        topics = [f"{config.mqtt.root}/uploader/{name}/dead/{capture_id}" for capture_id in capture_ids]
+        return all(bus.publish(topic, b"", retain=True).wait(timeout_s) for topic in topics)
+    except BrokerError:
+        return False
+    finally:
+        bus.close()
 
 
 def _settings(config: Config) -> DeliverySettings:

@@ -1,9 +1,10 @@
 """``packshot uploader``: the storefront side, and a look at what it could not deliver."""
 
 import argparse
+import sys
 
 from packshot.cli.common import add_config, config_of
-from packshot.errors import UsageError
+from packshot.errors import EXIT_NETWORK, UsageError
 from packshot.platform.table import table
 
 
@@ -42,15 +43,23 @@ def _status(args: argparse.Namespace) -> int:
 
 def _retry(args: argparse.Namespace) -> int:
     from packshot import wiring
+    from packshot.platform.logs import quieten
     from packshot.storefront.ledger import State
+    from packshot.uploader import clear_dead_letters
 
-    ledger = wiring.open_ledger(config_of(args))
+    quieten("packshot.bus")
+    config = config_of(args)
+    ledger = wiring.open_ledger(config)
     dead = {entry.key.capture_id: entry.key for entry in ledger.entries(State.DEAD)}
     unknown = [capture for capture in args.captures if capture not in dead]
     if unknown:
         raise UsageError(f"{unknown[0]} was not refused here; `packshot uploader status` lists what was")
-    for capture in args.captures or dead:
+    captures = args.captures or list(dead)
+    for capture in captures:
         ledger.forget(dead[capture])
         print(f"{capture} forgotten; offer it again on the box: packshot spool retry {capture}")
     ledger.close()
+    if captures and not clear_dead_letters(config, captures):
+        print("packshot: the broker does not answer; its dead letters stay until the next retry", file=sys.stderr)
+        return EXIT_NETWORK
     return 0

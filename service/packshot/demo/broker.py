@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from packshot.errors import BrokerError
 
@@ -21,10 +22,11 @@ PLACES = ("mosquitto", "/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt
 
 @dataclass(frozen=True)
 class Broker:
-    """A running broker: what it is and where it listens."""
+    """A running broker: what it is, where it listens, which MQTT it speaks."""
 
     name: str
     port: int
+    protocol: Literal["auto", "3.1.1"]
 
 
 @contextmanager
@@ -35,7 +37,7 @@ def private_broker(folder: Path) -> Iterator[Broker]:
     running = _mosquitto(program, port, folder) if program else _amqtt(port)
     with running as name:
         _wait_until_listening(port)
-        yield Broker(name, port)
+        yield Broker(name, port, "auto" if program else "3.1.1")
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def _write_config(folder: Path, broker: Broker, preset: str) -> Path:
     path = folder / "packshot.toml"
     tables = {
         "device": {"id": DEVICE},
-        "mqtt": {"host": "127.0.0.1", "port": broker.port},
+        "mqtt": {"host": "127.0.0.1", "port": broker.port, "protocol": broker.protocol},
         "camera": {"kind": "folder", "source": str(package_path("samples"))},
         "cut": {"preset": preset},
         "spool": {"path": str(folder / "spool"), "min_free_bytes": 0},
@@ -114,7 +114,8 @@ def _process(folder: Path, command: str, config: Path) -> Iterator[None]:
 
 
 def _order_all(broker: Broker, samples: Sequence[Path]) -> list[Ticket]:
-    config = Config(device=DeviceSection(id=DEVICE), mqtt=MqttSection(host="127.0.0.1", port=broker.port))
+    mqtt = MqttSection(host="127.0.0.1", port=broker.port, protocol=broker.protocol)
+    config = Config(device=DeviceSection(id=DEVICE), mqtt=mqtt)
     bus = wiring.build_bus(config, "demo-till", will_topic="")
     till = Till(bus, f"{config.mqtt.root}/{DEVICE}", lambda sku, text: print(f"  {sku:24} {text}", flush=True))
     try:
