@@ -16,6 +16,7 @@ Alpha8 = NDArray[np.uint8]
 Bool = NDArray[np.bool_]
 
 SCALES = (1, 3, 7)  # px of the working picture
+AGREEMENT_PX = 15
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ def subject_evidence(photo: RGB8, background: RGB8, mask: Float, noise: float, s
     difference = photo.astype(np.float32) - background.astype(np.float32)
     z = _significance(difference, max(noise, settings.noise_floor))
     evidence = np.clip(1.2 * (z - settings.sure_z), -2.5, 6.0)
+    wide = np.ones((AGREEMENT_PX, AGREEMENT_PX), np.uint8)
+    evidence[cv2.dilate(z, wide) < settings.sure_z] = -5.0  # plate and photo agree all round: a hole, whatever the mask
     shadow = _is_shadow(photo, background, difference, settings)
     evidence[shadow & (mask < 0.1)] = 0.0  # near the subject the mask decides, and the guided filter finds the edge
     evidence[shadow & (mask < 0.02)] = -2.0
