@@ -148,6 +148,14 @@ class Device:
         """``systemctl show -p NAME --value``."""
         return self.out("systemctl", "show", "-p", name, "--value", unit)
 
+    def until_active(self, unit: str) -> None:
+        """Wait for a unit to be up; what it logged is the failure's text."""
+        try:
+            eventually(lambda: self.out("systemctl", "is-active", unit) == "active", f"{unit} being up")
+        except AssertionError as error:
+            status = self.out("systemctl", "status", "--no-pager", unit)
+            raise AssertionError(f"{error}\n{status}\n{self.journal(unit)[-3000:]}") from error
+
     def write(self, path: str, text: str) -> None:
         """Create a file inside."""
         self.run("sh", "-c", 'mkdir -p "$(dirname "$0")" && cat >"$0"', path, stdin=text)

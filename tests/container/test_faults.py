@@ -79,7 +79,7 @@ def test_captures_survive_the_plug_pulled_out_of_the_whole_device(device: Device
     captures = [order(device, ear, f"before-{number}", sku=f"P-{number}") for number in range(5)]
     device.cut_power()
     device.boot()
-    eventually(lambda: device.out("systemctl", "is-active", "packshotd") == "active", "the daemon")
+    device.until_active("packshotd")
     name = device_id(device)
     with Ear(1883, host=device.address) as later:
         after = order(device, later, "after", sku="P-after")
@@ -101,6 +101,6 @@ def test_a_device_switched_off_in_good_order_comes_back_as_it_was(device: Device
     name = device_id(device)
     device.power_off()
     device.boot()
-    eventually(lambda: device.out("systemctl", "is-active", "packshotd") == "active", "the daemon")
+    device.until_active("packshotd")
     assert f"serving device={name}" in device.journal("packshotd")
     assert device.out("systemctl", "--failed", "--plain", "--no-legend") == ""

@@ -56,7 +56,7 @@ def test_a_mistake_in_the_configuration_is_tried_again_until_it_is_mended(device
     eventually(lambda: int(device.property("packshotd", "NRestarts")) >= 1, "a second try")
     assert "did you mean camera.kind" in device.journal("packshotd")
     device.run("rm", "/etc/packshot/conf.d/90-mistake.toml")
-    eventually(lambda: device.out("systemctl", "is-active", "packshotd") == "active", "the mended daemon")
+    device.until_active("packshotd")
 
 
 def test_systemd_rates_the_running_units_as_safe(device: Device) -> None:

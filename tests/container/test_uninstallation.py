@@ -16,7 +16,8 @@ def test_uninstalling_keeps_who_the_box_is_and_what_it_holds_and_purging_does_no
     installed.run(UNINSTALL, "--uninstall")
     for path in SOFTWARE:
         assert installed.run("test", "-e", path, check=False).returncode == 1, path
-    assert installed.out("pgrep", "-f", "packshot") == ""
+    assert installed.property("packshotd", "LoadState") == "not-found"
+    assert installed.property("packshotd", "MainPID") == "0"
 
     installed.run(*INSTALL)
     eventually(lambda: f"serving device={name}" in installed.journal("packshotd"), "the same box")
