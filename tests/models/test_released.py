@@ -15,7 +15,7 @@ from tests.models.scenes import product_scenes
 
 FOLDER = Path(models.__file__).parent / "released"
 INDEX = json.loads((FOLDER / "released.json").read_text())
-PINNED_IOU = 0.955  # mean over generated product scenes, 1 % under what the released default reaches
+PINNED_IOU = 0.962  # mean over generated product scenes, 1 % under what the released default reached
 
 
 @pytest.mark.parametrize("card_file", sorted(INDEX.values()))
