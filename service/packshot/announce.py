@@ -5,7 +5,8 @@ from collections import OrderedDict
 from contextlib import suppress
 
 from packshot.bus.port import Bus
-from packshot.cutout import Composer, CutResult
+from packshot.composer import Composer
+from packshot.cutout import CutResult
 from packshot.domain import Stage
 from packshot.errors import BrokerError
 from packshot.messages import JobEvent, encode

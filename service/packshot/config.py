@@ -90,6 +90,7 @@ class CutSection(Section, frozen=True):
     keep_cutout: bool = True  # also publish the full-size RGBA PNG
     keep_mask: bool = False  # also publish the alpha as 8-bit PNG
     keep_layers: bool = False  # also publish a TIFF with cutout, mask and original for the retoucher
+    threads: Annotated[int, Meta(ge=0, le=64)] = 0  # of decoding and PNG writing; 0 = as many as cores
     verdict: dict[str, float] = {}  # thresholds by name; `packshot config dump` lists them with their defaults
     presets_file: str = ""  # TOML with presets of your own
     max_attempts: Annotated[int, Meta(ge=1, le=10)] = 3  # after so many crashes in a cutout the capture fails

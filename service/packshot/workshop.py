@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 
 from packshot.capture import Announce
-from packshot.cutout import Composer, CutOptions, CutResult, Cutter
+from packshot.composer import Composer
+from packshot.cutout import CutOptions, CutResult, Cutter
 from packshot.domain import Capture, Decision, Stage
 from packshot.encode.port import Photo
 from packshot.errors import GiveUpCapture, RetryLater, StopDaemon

@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from packshot.cutout import Composer, CutOptions, CutResult, Cutter, split
+from packshot.composer import Composer
+from packshot.cutout import CutOptions, CutResult, Cutter, split
 from packshot.domain import Decision
 from packshot.encode.facts import lint
 from packshot.encode.photo import FileDecoder, decode_photo

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from packshot.cutout import Composer, CutOptions, Cutter
+from packshot.composer import Composer
+from packshot.cutout import CutOptions, Cutter
 from packshot.domain import Capture, CaptureRequest, Frame, Shutter, ShutterProof, Stage
 from packshot.encode.photo import FileDecoder
 from packshot.encode.picture import FileEncoder

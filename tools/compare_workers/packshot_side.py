@@ -6,7 +6,8 @@ from pathlib import Path
 from time import perf_counter
 
 from packshot.accelerator.litert import LiteRT
-from packshot.cutout import Composer, Cutter
+from packshot.composer import Composer
+from packshot.cutout import Cutter
 from packshot.encode.photo import FileDecoder
 from packshot.encode.picture import FileEncoder
 from packshot.platform.resources import package_path, released_model

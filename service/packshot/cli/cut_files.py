@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from packshot.cli.common import write_file
-from packshot.cutout import CutResult, Picture
+from packshot.composer import Picture
+from packshot.cutout import CutResult
 from packshot.domain import Decision
 from packshot.encode.port import PictureFormat
 from packshot.errors import BadImage, UsageError

@@ -13,8 +13,9 @@ from packshot.blobs.port import BlobStore
 from packshot.bus.port import Bus
 from packshot.bus.settings import MqttSettings
 from packshot.choices import Choices
+from packshot.composer import Composer
 from packshot.config import Config, MqttSection, slug_of_host
-from packshot.cutout import Composer, CutOptions, Cutter
+from packshot.cutout import CutOptions, Cutter
 from packshot.discovery import Discovery, device_payload
 from packshot.encode.port import DecodeLimits, PhotoDecoder
 from packshot.errors import ConfigError, StopDaemon
@@ -50,7 +51,8 @@ class Cutting:
     decoder: PhotoDecoder
 
     def close(self) -> None:
-        """Free the engine."""
+        """End the threads and free the engine."""
+        self.cutter.close()
         self.accelerator.close()
 
 
@@ -61,11 +63,12 @@ def build_cutting(config: Config) -> Cutting:
 
     options, presets = cut_options(config), all_presets(config)
     (accelerator, engine_problem), decoder = open_engine(config.model), FileDecoder()
+    threads = config.cut.threads or len(os.sched_getaffinity(0))
     return Cutting(
         accelerator=accelerator,
         engine_problem=engine_problem,
-        cutter=Cutter(accelerator, decoder, options),
-        composer=Composer(FileEncoder()),
+        cutter=Cutter(accelerator, decoder, options, threads=threads),
+        composer=Composer(FileEncoder(threads)),
         options=options,
         presets=presets,
         decoder=decoder,

@@ -1,0 +1,104 @@
+"""From a cutout to the files that storefronts and retouchers take, by preset."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.cutout import CutResult
+from packshot.encode.port import EncodeSettings, Patch, Photo, PictureEncoder, PictureFormat
+from packshot.errors import BadImage
+from packshot.matting.compose import add_contact_shadow, lay_on_colour, lay_on_picture, scale_rgba
+from packshot.presets import Preset, lay_out
+
+RGB8 = NDArray[np.uint8]
+RGBA8 = NDArray[np.uint8]
+
+LOWEST_QUALITY = 50
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An encoded picture, its IANA media type and size in pixels."""
+
+    data: bytes = field(repr=False)
+    media_type: str
+    width: int
+    height: int
+
+
+class Composer:
+    """Turns cutouts into files by preset."""
+
+    def __init__(self, encoder: PictureEncoder) -> None:
+        self._encoder = encoder
+
+    def picture(self, result: CutResult, preset: Preset, background: RGB8 | None = None) -> Picture:
+        """The picture that a preset asks for; ``background`` (a photo) replaces the preset's colour.
+
+        Raises ValueError for a cutout without a subject (its verdict is EMPTY) unless the frame is the photo's.
+        """
+        patch = _shadowed(_arrange(result, preset), preset.shadow)
+        colour, form = preset.colour, PictureFormat(preset.format)
+        rgb: RGB8 | None = None
+        if background is not None:
+            rgb = lay_on_picture(_whole(patch), background)
+        elif colour is not None:
+            rgb = lay_on_colour(_whole(patch), colour)
+
+        def encoded(quality: int) -> bytes:
+            settings = EncodeSettings(form, quality, preset.exact_background and background is None)
+            return (
+                self._encoder.encode_rgba(patch, settings) if rgb is None else self._encoder.encode_rgb(rgb, settings)
+            )
+
+        data = _under_ceiling(encoded, preset)
+        return Picture(data, form.media_type, patch.width, patch.height)
+
+    def mask(self, result: CutResult) -> Picture:
+        """The alpha alone, 8-bit gray PNG at the photo's size."""
+        return Picture(self._encoder.encode_gray(result.alpha()), "image/png", result.width, result.height)
+
+    def layers(self, result: CutResult, photo: Photo) -> Picture:
+        """A TIFF for the retoucher: cutout, mask and original as pages."""
+        data = self._encoder.encode_layers(photo.pixels, result.patch)
+        return Picture(data, "image/tiff", result.width, result.height)
+
+
+def _under_ceiling(encoded: Callable[[int], bytes], preset: Preset) -> bytes:
+    """Encode at the preset's quality, or the best below it that keeps the file under the preset's ceiling.
+
+    Raises BadImage when no quality does (PNG and TIFF have none to lower).
+    """
+    lossy = preset.format in ("jpg", "webp")
+    size = 0
+    for quality in range(preset.quality, LOWEST_QUALITY - 1, -8) if lossy else (preset.quality,):
+        data = encoded(quality)
+        if preset.max_bytes is None or len(data) <= preset.max_bytes:
+            return data
+        size = len(data)
+    raise BadImage(f"the picture has {size} bytes, the preset's ceiling is {preset.max_bytes}; lower its target_side")
+
+
+def _arrange(result: CutResult, preset: Preset) -> Patch:
+    if preset.frame == "photo":
+        return result.patch
+    if result.bbox is None:
+        raise ValueError("there is no subject to place; publish nothing for an empty verdict")
+    layout = lay_out(result.bbox[2], result.bbox[3], preset)
+    rgba = scale_rgba(result.box_rgba, layout.subject_width, layout.subject_height)
+    return Patch(rgba, layout.top, layout.left, layout.height, layout.width)
+
+
+def _shadowed(patch: Patch, strength: float) -> Patch:
+    if strength <= 0:
+        return patch
+    return Patch(add_contact_shadow(_whole(patch), strength), 0, 0, patch.height, patch.width)
+
+
+def _whole(patch: Patch) -> RGBA8:
+    whole = np.zeros((patch.height, patch.width, 4), np.uint8)
+    rows, columns = patch.rgba.shape[:2]
+    whole[patch.top : patch.top + rows, patch.left : patch.left + columns] = patch.rgba
+    return whole
