@@ -288,7 +288,11 @@ changed() {
 act() { [ -n "$dry" ] || "$@"; }
 
 summary() {
-  if [ "${#changes[@]}" -eq 0 ]; then say "nothing to change"; else say "${#changes[@]} ${dry:+planned }changes"; fi
+  case ${#changes[@]} in
+    0) say "nothing to change" ;;
+    1) say "1 ${dry:+planned }change" ;;
+    *) say "${#changes[@]} ${dry:+planned }changes" ;;
+  esac
 }
 
 main "$@"

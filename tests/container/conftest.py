@@ -18,6 +18,7 @@ INSTALL = (f"{SOURCE}/deploy/install.sh", "--wheelhouse", WHEELS, "--uploader", 
 SAMPLES = "/opt/packshot/current/lib/python3.11/site-packages/packshot/samples"
 TEST_CONFIG = "/etc/packshot/conf.d/50-test.toml"
 BROKER = "listener 1883\nallow_anonymous true\npersistence true\nautosave_on_changes true\nautosave_interval 1\n"
+LIFE = ("test_installation", "test_service", "test_faults", "test_read_only_root", "test_uninstallation")
 FOLDER_CAMERA = {"kind": "folder", "source": SAMPLES}
 BASE = {
     "mqtt": {"host": "127.0.0.1"},
@@ -28,12 +29,15 @@ BASE = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark, skip where a part is missing, and keep to the life of a device."""
     missing = what_is_missing()
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.container)
-            if missing:
-                item.add_marker(pytest.mark.skip(reason=f"container tests: {missing}"))
+    ours = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.container)
+        if missing:
+            item.add_marker(pytest.mark.skip(reason=f"container tests: {missing}"))
+    in_order = iter(sorted(ours, key=lambda item: LIFE.index(item.path.stem)))
+    items[:] = [next(in_order) if item in ours else item for item in items]
 
 
 def or_skip(make: Callable[[], Path], what: str) -> Path:

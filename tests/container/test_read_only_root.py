@@ -30,13 +30,15 @@ class ReadOnlyBoot:
 def boot(device: Device, tmp_path: Path) -> Iterator[ReadOnlyBoot]:
     device.write("/boot/firmware/config.txt", "")
     device.write("/boot/firmware/cmdline.txt", "root=/dev/mmcblk0p2\n")
-    device.run(f"{SOURCE}/firmware/apply", "pi4", "--with", "read-only-root")
+    applied = device.run(f"{SOURCE}/firmware/apply", "pi4", "--with", "read-only-root").stdout
+    written = [line.removeprefix("wrote /") for line in applied.splitlines() if line.startswith("wrote ")]
     assert f"init={INIT}" in device.out("cat", "/boot/firmware/cmdline.txt")
     device.write("/etc/systemd/system/data.mount.d/test.conf", DATA_MOUNT)
     device.power_off()
     yield ReadOnlyBoot(device, tmp_path)
     device.cut_power()
-    (device.root / "etc/systemd/system/local-fs.target.d/50-packshot.conf").unlink()
+    for name in [*written, "etc/systemd/system/data.mount.d/test.conf"]:
+        (device.root / name).unlink()
     device.boot()
 
 

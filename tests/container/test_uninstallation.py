@@ -1,4 +1,4 @@
-"""Taking packshot away again; the last file of this folder, because the device is bare afterwards."""
+"""Taking packshot away again; last, because the device is bare afterwards."""
 
 from tests.container.conftest import INSTALL, TEST_CONFIG, device_id, order, receipted
 from tests.container.device import SOURCE, Device

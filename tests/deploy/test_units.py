@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,14 @@ def test_every_locked_package_has_its_hash(name: str) -> None:
     packages = [line for line in lines if line and not line.startswith("#")]
     assert packages
     assert [line for line in packages if "==" not in line or "--hash=sha256:" not in line] == []
+
+
+@pytest.mark.parametrize("name", ["runtime.txt", "bookworm-camera.txt"])
+def test_every_dependency_of_the_package_is_locked(name: str) -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    locked = set(re.findall(r"^([a-z0-9-]+)==", (DEPLOY / "locks" / name).read_text(), re.MULTILINE))
+    wanted = {re.split(r"[^A-Za-z0-9_-]", dependency)[0].lower() for dependency in project["dependencies"]}
+    assert wanted - locked == set(), "run deploy/locks/write"
 
 
 def test_the_bookworm_camera_lock_keeps_to_numpy_1() -> None:
