@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from tools.torturing.calls import Call, Shot, find_shot, read_calls
@@ -31,17 +32,19 @@ class Aim:
         """A shot was fired and hit this point ("" for none); it counts for more than a rehearsal."""
         self._seen[victim, shot][point] += 3
 
-    def choose(self, victim: Victim, point: str, chance: random.Random) -> Shot:
-        """A shot that is likely to hit the point; any shot if none is known to."""
-        odds = {
-            shot: seen[point] / seen.total()
-            for (whose, shot), seen in self._seen.items()
-            if whose is victim and seen[point]
-        }
+    def choose(
+        self, victim: Victim, points: Collection[str], chance: random.Random, calls: Sequence[str] = INJECTABLE
+    ) -> Shot:
+        """A shot at one of these calls that is likely to hit one of the points; any shot if none is known to."""
+        odds = {}
+        for (whose, shot), seen in self._seen.items():
+            likely = sum(seen[point] for point in points) / seen.total()
+            if whose is victim and shot.call in calls and likely:
+                odds[shot] = likely**2
         if not odds:
-            return Shot(chance.choice(INJECTABLE), chance.randint(1, 8))
+            return Shot(chance.choice(calls), chance.randint(1, 8))
         shots = sorted(odds, key=lambda shot: (shot.call, shot.when))
-        return chance.choices(shots, [odds[shot] ** 2 for shot in shots])[0]
+        return chance.choices(shots, [odds[shot] for shot in shots])[0]
 
 
 def named(victim: Victim, calls: list[Call]) -> list[str]:

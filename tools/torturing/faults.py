@@ -65,7 +65,7 @@ class Torturer:
 
     def _shoot(self, victim: Victim, point: str) -> Hits:
         """Kill at a system call."""
-        name, shot = self._target(victim), self.aim.choose(victim, point, self.house.chance)
+        name, shot = self._target(victim), self.aim.choose(victim, [point], self.house.chance)
         log = self._log(name)
         self.house.till.wait_idle(LULL_S)
         with Tracer(self.house.pid(name), log, shot) as tracer:
@@ -109,22 +109,30 @@ class Torturer:
         return _tidy(log, [point_hit(Victim.DAEMON, log, shot)])
 
     def receipt_lost(self) -> Hits:
-        """Broker and box die as the receipt goes by, or the uploader's link breaks under it."""
+        """The uploader's link breaks under it, or the box is dead when it comes and then the broker forgets it."""
         if self.house.chance.random() < 0.5:
-            name, shot = self._target(Victim.UPLOADER), self.aim.choose(Victim.UPLOADER, "S16", self.house.chance)
-            log = self._log(name)
-            with Tracer(self.house.pid(name), log, shot, "error=ECONNRESET") as tracer:
-                self._deliver(self._burst(Victim.UPLOADER))
-                broken = tracer.injected
-            hit = broken and shot.call == "sendto" and point_hit(Victim.UPLOADER, log, shot) == "S16"
-            return _tidy(log, ["S17"] if hit else [])
-        since = self.house.till.count
-        orders = self.house.till.order(2)
-        heard = self.house.till.hears("receipt", since)
+            return self._receipt_torn()
+        till = self.house.till
+        till.wait_idle(LULL_S)
+        since = till.count
+        till.order()
+        till.hears("claim", since, word=b'"have"')
+        early = till.hears("receipt", since, 0)
         self.house.kill(DAEMON)
+        lost = till.hears("receipt", since, 1.0) and not early
         self._new_broker()
-        lost = heard and any(order.stage != "receipted" for order in orders)
         return ["S17"] if lost else []
+
+    def _receipt_torn(self) -> Hits:
+        name, log = self._target(Victim.UPLOADER), self._log("uploader")
+        self.house.till.wait_idle(LULL_S)
+        shot = self.aim.choose(Victim.UPLOADER, ["S16"], self.house.chance, ["sendto"])
+        with Tracer(self.house.pid(name), log, shot, "error=ECONNRESET") as tracer:
+            self._deliver(self._burst(Victim.UPLOADER))
+            broken = tracer.injected
+        hit = point_hit(Victim.UPLOADER, log, shot) if broken else ""
+        self.aim.note(Victim.UPLOADER, shot, hit)
+        return _tidy(log, ["S17"] if hit == "S16" else [])
 
     def broker_killed(self) -> Hits:
         """In the middle of whatever it was passing on; it comes back empty."""
@@ -160,7 +168,7 @@ class Torturer:
         self._new_broker(f"max_packet_size {SMALL_PACKET}")
         self.house.mend()
         since = self.house.till.count
-        delivered = self._deliver(self.order(2))
+        delivered = self._deliver(self.order(2), 2 * SHOT_S)
         parts = self.house.till.hears("cutout", since, 0)
         return ["S21"] if delivered and parts else []
 
@@ -198,8 +206,10 @@ class Torturer:
 
     def _fail_call(self, error: str, calls: tuple[str, ...], point: str) -> Hits:
         victim = self.house.chance.choice((Victim.DAEMON, Victim.DAEMON, Victim.UPLOADER))
-        name, shot = self._target(victim), Shot(self.house.chance.choice(calls), self.house.chance.randint(1, 5))
+        shot = self.aim.choose(victim, POINTS.keys(), self.house.chance, calls)
+        name = self._target(victim)
         log = self._log(name)
+        self.house.till.wait_idle(LULL_S)
         with Tracer(self.house.pid(name), log, shot, f"error={error}") as tracer:
             self._watch(name, tracer, self._burst(victim))
             injected = tracer.injected

@@ -110,9 +110,10 @@ def _now_and_then(torturer: Torturer, cycle: int) -> None:
         time.sleep(house.chance.uniform(0, 0.3))
         house.kill(DAEMON, house.chance.choice(house.uploaders))
     elif cycle % TERM_EVERY == 0:
-        name = house.chance.choice([name for name in house.names if house.alive(name)])
+        name = house.chance.choice(house.names)
         house.till.order()
-        house.stop(name)
+        if house.alive(name):
+            house.stop(name)
 
 
 def _checkpoint(torturer: Torturer) -> Judgement:

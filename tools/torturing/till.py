@@ -15,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 ROOT = "packshot/box"
 REPEAT_AFTER_S = 1.5
 REMEMBERED = 400  # messages that a meddler may send again
-WAIT_S = 5.0
+WAIT_S = 2.5
 DELIVERED = "receipted"
 FINAL = frozenset({DELIVERED, "failed", "held", "empty", "refused", "cancelled"})
 
