@@ -14,6 +14,7 @@ from tools.torturing.points import POINTS, Victim
 from tools.torturing.till import Order
 
 Hits = list[str]
+REHEARSALS = 3
 SHOT_S = 2.5  # a shot that has not hit by then has missed
 LULL_S = 0.5  # what is still going on would draw the fire
 OUTAGE_S = (1.5, 3.0)
@@ -31,10 +32,11 @@ class Torturer:
     def rehearse(self) -> None:
         """Watch one uploader and the daemon work, with as many orders as the shots will have."""
         for victim, name in ((Victim.DAEMON, DAEMON), (Victim.UPLOADER, self.house.uploaders[0])):
-            log = self._log(name)
-            with Tracer(self.house.pid(name), log):
-                self._deliver(self._burst(victim))
-            self.aim.learn(victim, log)
+            for _ in range(REHEARSALS):
+                log = self._log(name)
+                with Tracer(self.house.pid(name), log):
+                    self._deliver(self._burst(victim, retakes=True))
+                self.aim.learn(victim, log)
 
     def hit(self, point: str) -> Hits:
         """Do what may hit this crash point; returns the points that were hit, perhaps others."""
@@ -49,9 +51,10 @@ class Torturer:
         self.house.till.wait_answered(orders)
         return orders
 
-    def _burst(self, victim: Victim) -> list[Order]:
+    def _burst(self, victim: Victim, retakes: bool = False) -> list[Order]:
         """So many orders that the one uploader that is watched gets one of them."""
-        return self.house.till.order(1 if victim is Victim.DAEMON else len(self.house.uploaders) + 1)
+        count = 1 if victim is Victim.DAEMON else len(self.house.uploaders) + 1
+        return self.house.till.order(count, retakes)
 
     def _deliver(self, orders: list[Order], timeout_s: float = SHOT_S) -> bool:
         return self.house.till.wait_delivered(orders, timeout_s)
@@ -233,7 +236,7 @@ class Torturer:
 
     def index_lost(self) -> Hits:
         """The index is torn, overwritten or gone while the box is off."""
-        if not self.house.till.wait(lambda: self.house.till.unanswered == 0, 3.0):
+        if not self._all_answered():
             return []  # a request id whose capture was delivered and deleted is forgotten with the index
         self.order(2)
         self.house.kill(DAEMON)
@@ -249,6 +252,13 @@ class Torturer:
             case _:
                 _overwrite(index, index.stat().st_size // 2)
         return ["S26"]
+
+    def _all_answered(self) -> bool:
+        till = self.house.till
+        give_up_at = time.monotonic() + 2 * SHOT_S
+        while not till.wait(lambda: till.unanswered == 0, 0.2) and time.monotonic() < give_up_at:
+            till.repeat_unanswered()
+        return till.unanswered == 0
 
     def _new_broker(self, *options: str) -> None:
         self.house.broker.kill()

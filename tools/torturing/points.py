@@ -127,7 +127,8 @@ class _Uploader:
         point = self._on_disk(call)
         if point:
             self.last[call.thread] = point
-        return point
+        # The record is made by its flush: a death at the entry comes before it.
+        return "S15" if point == "S16" and call.name == "fdatasync" else point
 
     def _on_wire(self, call: Call) -> str:
         if call.name == "sendto" and "/receipt/" in call.text:
@@ -138,9 +139,12 @@ class _Uploader:
     def _on_disk(self, call: Call) -> str:
         name, last = call.path.rpartition("/")[2], self.last.get(call.thread, "")
         if name == "ledger.sqlite-wal":
-            stored = last == "S15"
-            self.recorded += stored and call.name == "fdatasync"
-            return "S15" if stored else "S14"
+            if last != "S15":
+                return "S14"
+            self.recorded += call.name == "fdatasync"
+            return "S16" if call.name == "fdatasync" else "S15"
+        if last == "S16":
+            return "S16" if self.recorded else ""
         if "/shop" in call.path:
             if call.name == "rename" and name.endswith(".packshot.json"):
                 self.last[call.thread] = "S15"

@@ -76,10 +76,10 @@ class Till:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def order(self, count: int = 1) -> list[Order]:
-        """Order captures of different products; a third of them are retakes of what was ordered before."""
+    def order(self, count: int = 1, retakes: bool = False) -> list[Order]:
+        """Order captures of different products, of the first few where they are to be retakes."""
         made = []
-        for number in self._chance.sample(range(self._skus), count):
+        for number in self._chance.sample(range(count if retakes else self._skus), count):
             order = Order(f"r{len(self.orders)}", f"SKU-{number}", self._chance.choice((0, 0, 1)))
             self.orders[order.request_id] = self._open[order.request_id] = order
             made.append(order)
