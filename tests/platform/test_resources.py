@@ -12,6 +12,7 @@ from packshot.platform import resources
 from packshot.platform.resources import (
     golden_alpha,
     golden_photo,
+    load_card,
     package_path,
     read_model,
     released_model,
@@ -27,6 +28,12 @@ def test_the_released_network_is_the_one_of_its_card() -> None:
     card, path = released_model()
 
     assert len(read_model(path, card)) > 100_000
+
+
+def test_a_network_finds_its_card_by_its_own_name() -> None:
+    card, path = released_model()
+
+    assert load_card(path) == (card, path)
 
 
 def test_an_unknown_release_names_those_that_exist() -> None:

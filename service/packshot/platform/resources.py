@@ -39,12 +39,19 @@ def released_model(name: str = "default") -> tuple[ModelCard, Path]:
 
 
 def load_card(path: Path) -> tuple[ModelCard, Path]:
-    """Card and network of a model given by either file: ``NAME.tflite`` or its card ``NAME.json`` beside it.
+    """Card and network of a model given by either file: ``NAME.int8.tflite`` or its card ``NAME.json`` beside it.
 
     Raises ModelError when the card is missing or damaged; the network itself is read by ``read_model``.
     """
-    card = card_from_dict(_json_object(path.with_suffix(".json")))
-    return card, path if path.suffix != ".json" else path.parent / card.file
+    card_path = path if path.suffix == ".json" else _card_beside(path)
+    card = card_from_dict(_json_object(card_path))
+    return card, path if path != card_path else path.parent / card.file
+
+
+def _card_beside(network: Path) -> Path:
+    """``x.int8.tflite`` has its card in ``x.int8.json`` or, as released networks do, in ``x.json``."""
+    close = network.with_suffix(".json")
+    return close if close.exists() else network.with_name(network.stem).with_suffix(".json")
 
 
 def read_model(path: Path, card: ModelCard) -> bytes:
