@@ -123,6 +123,12 @@ class Workshop:
         except GiveUpCapture as error:
             self._give_up(capture, str(error))
             return
+        except (RetryLater, StopDaemon):
+            raise
+        except Exception as error:  # what one photo brings about must not end the thread for all others
+            log.exception("cutout failed in an unforeseen way")
+            self._give_up(capture, f"internal error: {' '.join(str(error).split())[:300]}")
+            return
         finally:
             self._attempts.survived()
         self.engine_problem = ""

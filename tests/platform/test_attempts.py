@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from packshot.errors import SpoolFull
 from packshot.platform.attempts import Attempts
 
 
@@ -21,3 +24,9 @@ def test_a_damaged_note_counts_as_none(tmp_path: Path) -> None:
     for text in ("", "[", '["one"]', '["one", "x"]', "7"):
         (tmp_path / "cutting.json").write_text(text)
         assert Attempts(tmp_path / "cutting.json").begin("one") == 1
+
+
+def test_a_full_disk_postpones_the_job(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file where the folder should be")
+    with pytest.raises(SpoolFull, match="make room"):
+        Attempts(tmp_path / "file" / "cutting.json").begin("one")

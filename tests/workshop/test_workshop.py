@@ -181,6 +181,20 @@ def test_a_failing_engine_postpones_and_never_fails_a_capture(
     assert after(spool, capture).stage is Stage.CUT
 
 
+def test_an_error_nobody_foresaw_fails_its_capture_alone(
+    spool: SqliteSpool, build: Callable[..., Workshop], engine: FakeAccelerator
+) -> None:
+    bad = accepted(spool, photo(), request_id="bad")
+    workshop = build()
+    engine.fault = ZeroDivisionError("nobody thought of this")
+    workshop.step()
+    engine.fault = None
+    good = accepted(spool, photo(), request_id="good")
+    workshop.step()
+    assert (after(spool, bad).stage, after(spool, good).stage) == (Stage.FAILED, Stage.CUT)
+    assert "nobody thought of this" in after(spool, bad).reason
+
+
 def test_a_photo_that_ends_the_process_three_times_fails(
     spool: SqliteSpool, build: Callable[..., Workshop], engine: FakeAccelerator, tmp_path: Path
 ) -> None:

@@ -1,7 +1,10 @@
 """Counts attempts that killed the process: a job that did so too often must not be tried for ever."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
+
+from packshot.errors import SpoolFull
 
 
 class Attempts:
@@ -14,16 +17,20 @@ class Attempts:
         self._path = path
 
     def begin(self, job: str) -> int:
-        """Note that ``job`` is in hand; returns which attempt this is, from 1."""
+        """Note that ``job`` is in hand; returns which attempt this is, from 1. Raises SpoolFull if it cannot be noted."""
         before = self._read()
         count = before[1] + 1 if before[0] == job else 1
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._path.write_text(json.dumps([job, count]), "utf-8")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.write_text(json.dumps([job, count]), "utf-8")
+        except OSError as error:
+            raise SpoolFull(f"{self._path} cannot be written: {error.strerror}; make room") from error
         return count
 
     def survived(self) -> None:
         """The job is done, or has failed without harm."""
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # at worst the same job is counted once too often
+            self._path.unlink(missing_ok=True)
 
     def _read(self) -> tuple[str, int]:
         try:
