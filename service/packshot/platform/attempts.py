@@ -17,7 +17,7 @@ class Attempts:
         self._path = path
 
     def begin(self, job: str) -> int:
-        """Note that ``job`` is in hand; returns which attempt this is, from 1. Raises SpoolFull if it cannot be noted."""
+        """Note that ``job`` is in hand; returns which attempt this is, from 1. Raises SpoolFull on a full disk."""
         before = self._read()
         count = before[1] + 1 if before[0] == job else 1
         try:
