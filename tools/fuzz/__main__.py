@@ -16,7 +16,13 @@ BATCH = 300
 
 def fuzz(target: Callable[[], None], seconds: float) -> int:
     """Run batches of examples until the time is up; returns how many were run. Raises what the target raises."""
-    batch = settings(max_examples=BATCH, deadline=None, database=None, suppress_health_check=list(HealthCheck))(target)
+    batch = settings(
+        max_examples=BATCH,
+        deadline=None,
+        database=None,
+        derandomize=False,
+        suppress_health_check=list(HealthCheck),
+    )(target)
     deadline, examples = time.monotonic() + seconds, 0
     while time.monotonic() < deadline:
         batch()
