@@ -1,6 +1,7 @@
 """Commands over MQTT: from ``cmd/<verb>`` to an answer on ``response/<verb>``."""
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ CompleteRequest = Callable[[CaptureRequest], CaptureRequest]
 """Fills in what a request leaves open; raises BadMessage when profile, preset or SKU are not known here."""
 
 PlainAction = Callable[[], Mapping[str, Any]]
-"""What a plain verb does; returns the response's data, raises PackshotError."""
+"""What a plain verb does, in a thread of its own; returns the response's data, raises PackshotError."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,17 @@ class Commands:
                 self._on_capture_verb(reply)
             case verb if verb in self._plain:
                 request_id = self._decoded(reply, PlainVerb).request_id
-                self._answer(reply, request_id, self._plain[verb]())
+                # Not in the bus's thread: reading a configuration or asking the network takes its time.
+                threading.Thread(target=self._do, args=(reply, request_id), name=verb, daemon=True).start()
             case verb:
                 known = ", ".join(sorted(["capture", "plate", "release", "refuse", "cancel", *self._plain]))
                 raise BadMessage(f"no command {verb[:40]!r}; this device knows {known}")
+
+    def _do(self, reply: Reply, request_id: str) -> None:
+        try:
+            self._answer(reply, request_id, self._plain[reply.verb]())
+        except PackshotError as error:
+            self._answer(reply, request_id, error=str(error))
 
     def _on_capture(self, reply: Reply) -> None:
         request = self._complete(capture_request(reply.incoming.payload, source="mqtt"))

@@ -28,6 +28,8 @@ from packshot.platform.attempts import Attempts
 from packshot.platform.board import Board
 from packshot.platform.clock import SystemClock, parse_rfc3339, rfc3339
 from packshot.platform.pulse import Vitals
+from packshot.platform.resources import golden_alpha, golden_photo
+from packshot.selftest import PartResult, check_engine, check_spool
 from packshot.trigger.port import TriggerAction
 from packshot.wiring import devices
 from packshot.workshop import Product, Workshop
@@ -211,7 +213,7 @@ class _Box:
             self.choices.complete,
             self.announce,
             self.outbox.wake,
-            {"reload": self._reload, "restart": self._restart},
+            {"reload": self._reload, "restart": self._restart, "selftest": self._selftest},
             self._on_plate,
         )
 
@@ -276,6 +278,18 @@ class _Box:
             raise BadMessage(f"not reloaded: {error}") from error
         self.control.ask(Ending.RELOAD)
         return {"reloading": True}
+
+    def _selftest(self) -> Mapping[str, Any]:
+        """The golden photo through an engine of its own, so that captures go on meanwhile; the camera as last seen."""
+        cutting = wiring.build_cutting(self.config)
+        results = [
+            check_engine(cutting.cutter, golden_photo(), golden_alpha()),
+            PartResult("camera", not self.desk.camera_problem, self.desk.camera_problem or "no problem"),
+            check_spool(Path(self.config.spool.path)),
+        ]
+        cutting.close()
+        parts = [{"part": result.part, "ok": result.ok, "text": result.text} for result in results]
+        return {"passed": all(result.ok for result in results), "parts": parts}
 
     def _restart(self) -> Mapping[str, Any]:
         self.control.ask(Ending.RESTART)

@@ -271,3 +271,12 @@ def test_a_plate_taken_over_mqtt_is_used_by_later_captures_until_forgotten(
     assert "plate" in offer["ms"]
     assert offer["bbox"] == pytest.approx([250, 170, 301, 301], abs=6)
     assert box.call("plate", "--forget").returncode == 0
+
+
+def test_a_selftest_over_mqtt_names_every_part(box: Appliance, ear: Ear) -> None:
+    box.start("run")
+    online(ear)
+    ear.publish(f"{ROOT}/cmd/selftest", b"")
+    data = ear.wait(f"{ROOT}/response/selftest").json["data"]
+    assert data["passed"] is True
+    assert [part["part"] for part in data["parts"]] == ["accelerator", "camera", "spool"]
