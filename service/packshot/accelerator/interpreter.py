@@ -128,7 +128,7 @@ class LoadedNetwork:
     def _operations(self) -> list[dict[str, Any]]:
         # The interpreter has no public list of its operations; both packages carry this one, and the contract
         # suite runs under both.
-        operations: list[dict[str, Any]] = self._interpreter._get_ops_details()  # noqa: SLF001
+        operations: list[dict[str, Any]] = self._interpreter._get_ops_details()  # noqa: SLF001 - no public call
         return operations
 
 
