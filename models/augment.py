@@ -19,11 +19,11 @@ from models.warp import Random, fit_box, random_window, sample
 class Mix:
     """Share of each kind of picture in a batch."""
 
-    photo: float = 0.53  # labelled photos and renders as they are
-    upper_body: float = 0.07  # people cropped as for an ID photo
+    photo: float = 0.50  # labelled photos and renders as they are
+    upper_body: float = 0.06  # people cropped as for an ID photo
     product: float = 0.20  # rendered products with exact alpha over new scenes
-    pasted: float = 0.06  # products cut from photos over plain sweeps
-    empty: float = 0.14  # scenes without a subject, some with the shadow of something outside
+    pasted: float = 0.05  # products cut from photos over plain sweeps
+    empty: float = 0.19  # scenes without a subject, some with the shadow of something outside
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _seams(scene: Tensor, alpha: Tensor, random: Random) -> Tensor:
 
 
 def _empty(bank: Bank, n: int, size: int, random: Random) -> tuple[Tensor, Tensor, Tensor]:
-    scene = backdrop(bank.scenes, n, size, random, plain=0.35)
+    scene = backdrop(bank.scenes, n, size, random, plain=0.2)
     index = random.integers(len(bank.cutouts), n)
     theta = fit_box(bank.cutout_boxes[index], random, 0.3, 0.95)
     alpha = sample(unit(bank.cutouts[index][..., 3:]), theta, size, "zeros")

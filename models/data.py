@@ -5,7 +5,8 @@ function that the box uses.
 """
 
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,17 +181,24 @@ def _load(
     encoded = {name: data for name, data in members(root, sets, kind) if wanted(name)}
     names = tuple(encoded) if limit is None else tuple(encoded)[:: max(1, len(encoded) // limit)]
     masks = dict(members(root, [s for s in sets if s in PAIRED], "masks")) if kind == "images" else {}
-    with ThreadPoolExecutor(2) as pool:
-        images = list(pool.map(lambda name: decode(name, encoded[name], side, kind), names))
-        drawn = list(pool.map(lambda name: decode(name, masks[name], side, "masks"), [n for n in names if n in masks]))
-    if drawn and len(drawn) != len(images):
-        raise UsageError(f"{len(images) - len(drawn)} pictures in {root} have no mask; fetch the data again")
+    drawn = tuple(name for name in names if name in masks)
+    if drawn and drawn != names:
+        raise UsageError(f"{len(names) - len(drawn)} pictures in {root} have no mask; fetch the data again")
     channels = 4 if kind == "rgba" else 3
-    return Pictures(
-        names,
-        np.stack(images) if images else np.empty((0, side, side, channels), np.uint8),
-        np.stack(drawn) if drawn else np.empty((0, side, side), np.uint8),
-    )
+    images = _decode_all(names, encoded, (side, side, channels), kind)
+    return Pictures(names, images, _decode_all(drawn, masks, (side, side), "masks"))
+
+
+def _decode_all(names: Sequence[str], encoded: dict[str, bytes], shape: tuple[int, ...], kind: str) -> UInt8:
+    """(N, *shape) of the named pictures, each decoded straight into its place: gigabytes are held only once."""
+    pixels = np.empty((len(names), *shape), np.uint8)
+
+    def place(row: int) -> None:
+        pixels[row] = decode(names[row], encoded[names[row]], shape[0], kind)
+
+    with ThreadPoolExecutor(2) as pool:
+        deque(pool.map(place, range(len(names))), maxlen=0)
+    return pixels
 
 
 def decode(name: str, data: bytes, side: int | None, kind: str) -> UInt8:

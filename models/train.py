@@ -31,7 +31,6 @@ from models.weights import load_weights
 from packshot.errors import PackshotError, UsageError
 from packshot.matting.tensor import IMAGENET_MEAN, IMAGENET_STD
 
-STORED_SIDE = 320
 WEIGHT_DECAY = 1e-2
 CLIP = 1.0
 AHEAD = 3  # batches drawn in advance
@@ -249,7 +248,7 @@ def train(args: argparse.Namespace) -> None:
     config = CONFIGS[settings.config]
     torch.set_num_threads(args.threads)
     stop = Stop()
-    bank = load_bank(args.data, STORED_SIDE, device, args.limit)
+    bank = load_bank(args.data, config.input_size, device, args.limit)
     trainer = Trainer(settings, config, bank, device)
     if state is not None:
         trainer.restore(state)
