@@ -34,6 +34,7 @@ from packshot.matting.tensor import IMAGENET_MEAN, IMAGENET_STD
 
 FOLDER = Path(__file__).parent / "released"
 INDEX = "released.json"
+BOARD = "int8.tflite"  # ending of the file that boards run
 TIMED_RUNS = 50
 DATA = {
     "DUTS-TR (Wang et al., CVPR 2017)": "research use (ImageNet, SUN photos)",
@@ -57,10 +58,10 @@ def stem_of(config: Config, version: str) -> str:
 
 @dataclass(frozen=True)
 class Measured:
-    """A quantised network on the validation lists, its exact file, and all that stands against releasing it."""
+    """A quantised network on the validation lists, its exact files, and all that stands against releasing it."""
 
     quantised: Quantised
-    content: bytes
+    files: dict[str, bytes]  # by ending: int8.tflite, onnx, int8.onnx
     int8: Report
     float32: Report
     verdict: edgetpu_check.Verdict
@@ -75,13 +76,13 @@ class Measured:
 def measure(quantised: Quantised, data: Path, limit: int | None) -> Measured:
     """Write the files and run them on the validation lists."""
     with tempfile.TemporaryDirectory() as folder:
-        files = write_files(quantised, Path(folder), "candidate")
-        content = files["int8.tflite"].read_bytes()
+        paths = write_files(quantised, Path(folder), "candidate")
+        files = {ending: path.read_bytes() for ending, path in paths.items()}
         int8, float32 = (
-            on_validation_lists(open_runner(files[ending]), data, None, limit) for ending in ("int8.tflite", "onnx")
+            on_validation_lists(open_runner(paths[ending]), data, None, limit) for ending in (BOARD, "onnx")
         )
-        verdict, milliseconds = edgetpu_check.check(content), median_ms(files["int8.tflite"], data)
-    return Measured(quantised, content, int8, float32, verdict, milliseconds)
+        verdict, milliseconds = edgetpu_check.check(files[BOARD]), median_ms(paths[BOARD], data)
+    return Measured(quantised, files, int8, float32, verdict, milliseconds)
 
 
 def release(
@@ -106,18 +107,18 @@ def release(
     card = describe(config, network, measured, version, recipe)
     card["metrics"]["pictures_per_slice"] = limit or "all"
     card["quantisation"] = quantisation_part(layers)
-    return publish(config, card, measured.content)
+    return publish(config, card, measured.files)
 
 
 def describe(
     config: Config, network: nn.Module, measured: Measured, version: str, recipe: dict[str, Any]
 ) -> dict[str, Any]:
     """The card, without what the caller knows best."""
-    content = measured.content
+    content = measured.files[BOARD]
     return {
         "name": f"u2net-lite-{config.name}",
         "version": version,
-        "runtime": runtime_part(measured.quantised, f"{stem_of(config, version)}.int8.tflite", content),
+        "runtime": runtime_part(measured.quantised, f"{stem_of(config, version)}.{BOARD}", content),
         "network": {
             "configuration": asdict(config),
             "parameters": parameter_count(network),
@@ -189,19 +190,33 @@ def median_ms(path: Path, data: Path) -> float:
     return round(sorted(times)[TIMED_RUNS // 2], 2)
 
 
-def publish(config: Config, card: dict[str, Any], content: bytes, folder: Path = FOLDER) -> Path:
-    """Write model, card and index; take the older release of this configuration away."""
-    path = folder / f"{stem_of(config, card['version'])}.json"
+def publish(config: Config, card: dict[str, Any], files: dict[str, bytes], folder: Path = FOLDER) -> Path:
+    """Write the network, its ONNX twins, their cards and the index; take the older release of this configuration away.
+
+    A twin's card is the network's with the twin's file and checksum. The index knows it as ``default.onnx``.
+    """
+    stem = stem_of(config, card["version"])
     index_path = folder / INDEX
     index = json.loads(index_path.read_text()) if index_path.exists() else {}
-    (folder / card["runtime"]["file"]).write_bytes(content)
-    path.write_text(json.dumps(card, indent=1) + "\n")
-    index[config.name] = path.name
-    index_path.write_text(json.dumps(index, indent=1) + "\n")
+    for ending, content in files.items():
+        file, key, described = f"{stem}.{ending}", config.name, card
+        card_file = f"{stem}.json"
+        if ending != BOARD:
+            own = {"file": file, "sha256": hashlib.sha256(content).hexdigest()}
+            key, card_file = f"{config.name}.{ending}", f"{file}.json"
+            described = {"name": card["name"], "version": card["version"], "runtime": card["runtime"] | own}
+        (folder / file).write_bytes(content)
+        _write_json(folder / card_file, described)
+        index[key] = card_file
+    _write_json(index_path, dict(sorted(index.items())))
     for old in folder.glob(f"u2net-lite-{config.name}-*"):
-        if not old.name.startswith(f"{stem_of(config, card['version'])}."):
+        if not old.name.startswith(f"{stem}."):
             old.unlink()
-    return path
+    return folder / f"{stem}.json"
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n")
 
 
 def summary(report: Report) -> str:

@@ -20,24 +20,36 @@ from tests.models.tiny_data import write_tiny_data  # noqa: E402
 
 def card(name: str, version: str, content: bytes) -> dict[str, object]:
     file = f"u2net-lite-{name}-{version}.int8.tflite"
-    return {"version": version, "runtime": {"file": file, "sha256": hashlib.sha256(content).hexdigest()}}
+    runtime = {"file": file, "sha256": hashlib.sha256(content).hexdigest()}
+    return {"name": f"u2net-lite-{name}", "version": version, "runtime": runtime}
 
 
 def test_new_version_takes_the_place_of_the_old_and_leaves_other_sizes(tmp_path: Path) -> None:
     for name, version in (("default", "0.1.0"), ("small", "0.1.0"), ("default", "0.2.0")):
-        content = f"{name} {version}".encode()
-        release.publish(CONFIGS[name], card(name, version, content), content, tmp_path)
+        files = {ending: f"{name} {version} {ending}".encode() for ending in ("int8.tflite", "onnx", "int8.onnx")}
+        release.publish(CONFIGS[name], card(name, version, files["int8.tflite"]), files, tmp_path)
+    endings = ("json", "int8.tflite", "onnx", "onnx.json", "int8.onnx", "int8.onnx.json")
+    stems = ("u2net-lite-default-0.2.0", "u2net-lite-small-0.1.0")
     assert {path.name for path in tmp_path.iterdir()} == {
         "released.json",
-        "u2net-lite-default-0.2.0.json",
-        "u2net-lite-default-0.2.0.int8.tflite",
-        "u2net-lite-small-0.1.0.json",
-        "u2net-lite-small-0.1.0.int8.tflite",
+        *(f"{stem}.{ending}" for stem in stems for ending in endings),
     }
     assert json.loads((tmp_path / "released.json").read_text()) == {
         "default": "u2net-lite-default-0.2.0.json",
+        "default.int8.onnx": "u2net-lite-default-0.2.0.int8.onnx.json",
+        "default.onnx": "u2net-lite-default-0.2.0.onnx.json",
         "small": "u2net-lite-small-0.1.0.json",
+        "small.int8.onnx": "u2net-lite-small-0.1.0.int8.onnx.json",
+        "small.onnx": "u2net-lite-small-0.1.0.onnx.json",
     }
+
+
+def test_card_of_a_twin_names_the_twin_and_its_own_checksum(tmp_path: Path) -> None:
+    files = {"int8.tflite": b"board", "onnx": b"jetson"}
+    release.publish(CONFIGS["small"], card("small", "1.0.0", b"board"), files, tmp_path)
+    runtime = json.loads((tmp_path / "u2net-lite-small-1.0.0.onnx.json").read_text())["runtime"]
+    assert runtime["file"] == "u2net-lite-small-1.0.0.onnx"
+    assert runtime["sha256"] == hashlib.sha256(b"jetson").hexdigest()
 
 
 def test_network_that_has_learnt_nothing_is_not_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

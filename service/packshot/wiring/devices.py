@@ -59,7 +59,8 @@ def _guarded(section: ModelSection, cpu: Accelerator) -> "GuardedAccelerator":
     if section.edgetpu_path:
         card, path = load_card(Path(section.edgetpu_path))
         return GuardedAccelerator(partial(EdgeTPU, path, card), cpu, golden)
-    card, path = load_card(Path(section.onnx_path))
+    twin = section.onnx_path == "released"
+    card, path = released_model(f"{section.name}.onnx") if twin else load_card(Path(section.onnx_path))
     return GuardedAccelerator(partial(OnnxEngine, path, card), cpu, golden)
 
 
