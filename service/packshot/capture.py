@@ -7,6 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from packshot.camera.port import Camera
 from packshot.domain import Capture, CaptureRequest, Frame, Stage
 from packshot.errors import BadMessage, PackshotError, StopDaemon
@@ -33,6 +36,9 @@ class Outcome:
 
 Respond = Callable[[Outcome], None]
 FramesTaken = Callable[[Sequence[Frame]], None]
+ShowPreview = Callable[[NDArray[np.uint8]], None]
+LOOK_S = 1.0  # between two looks at an idle camera
+WATCHED_S = 1 / 20  # the same while somebody watches
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,8 @@ class CaptureDesk:
         self._pulse = pulse
         self._settings = settings
         self._on_accepted = on_accepted
-        self._jobs: queue.Queue[_Job | None] = queue.Queue()
+        self._jobs: queue.Queue[_Job | Callable[[], None] | None] = queue.Queue()
+        self._show: ShowPreview | None = None
         self._in_line: dict[str, _Job] = {}
         self._lock = threading.Lock()
         self._stopping = False
@@ -112,6 +119,14 @@ class CaptureDesk:
             self._finish(job, Outcome(job.request.request_id))
 
         self._enqueue(CaptureRequest(request_id), respond, take)
+
+    def watch(self, show: ShowPreview | None) -> None:
+        """Hand every preview picture to ``show`` between captures, from the desk's thread; None ends it.
+
+        A capture waits for one look at the camera at most. Never blocks, and neither may ``show``.
+        """
+        self._show = show
+        self._jobs.put(self._look)  # at once, not after the pause of an idle camera
 
     def close(self, timeout_s: float) -> None:
         """Finish the capture in hand, refuse those in line, stop."""
@@ -146,18 +161,26 @@ class CaptureDesk:
         while not self.fatal:
             self._pulse.beat()
             try:
-                job = self._jobs.get(timeout=1.0)
+                job = self._jobs.get(timeout=WATCHED_S if self._show else LOOK_S)
             except queue.Empty:
-                self._camera.preview()  # so that a camera that was lost is noticed, and back, before the next press
-                continue
+                job = self._look
             if job is None:
                 break
+            if not isinstance(job, _Job):
+                job()
+                continue
             self._lamp.show(Sign.BUSY)
             with self._pulse.busy(self._settings.timeout_s * 2 * len(self._settings.backdrops) + 30):
                 self._serve(job)
             self._lamp.show(Sign.ERROR if self._camera.problem else Sign.READY)
         self._refuse_waiting()
         self._camera.close()
+
+    def _look(self) -> None:
+        """Ask for a preview, unwatched so that a camera that was lost is noticed, and back, before the next press."""
+        picture, show = self._camera.preview(), self._show
+        if picture is not None and show is not None:
+            show(picture)
 
     def _serve(self, job: _Job) -> None:
         if self._stopping:
@@ -219,7 +242,7 @@ class CaptureDesk:
                 job = self._jobs.get_nowait()
             except queue.Empty:
                 return
-            if job:
+            if isinstance(job, _Job):
                 self._finish(job, Outcome(job.request.request_id, error="the service is stopping; repeat the request"))
 
 

@@ -32,6 +32,7 @@ from packshot.platform.resources import golden_alpha, golden_photo
 from packshot.selftest import PartResult, check_engine, check_spool
 from packshot.trigger.port import TriggerAction
 from packshot.wiring import devices
+from packshot.wiring.preview import build_preview
 from packshot.workshop import Product, Workshop
 
 log = logging.getLogger(__name__)
@@ -120,6 +121,8 @@ class _Box:
         stack.callback(self.lamp.close)
         self.desk = self._build_desk()
         stack.callback(self.desk.close, GRACE_S)
+        self.preview = build_preview(config, self.desk)
+        stack.callback(self.preview.close)
         self.trigger = devices.open_trigger(config.trigger)
         stack.callback(self.trigger.close)
         self.choices = wiring.build_choices(config, self.bus, self.root, self.cutting.presets)

@@ -1,5 +1,6 @@
 """The capture desk: requests in order, repeats answered once, trouble answered in one line."""
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -236,3 +237,35 @@ def test_a_spool_that_cannot_be_trusted_ends_the_desk(
     desk.submit(CaptureRequest("r1"), answers)
     assert "input/output" in answers.wait()[0].error
     assert isinstance(desk.fatal, SpoolError)
+
+
+def test_who_watches_sees_the_camera_between_captures_and_never_during_one(
+    open_desk: Callable[..., CaptureDesk],
+) -> None:
+    class LiveCamera(SlowCamera):
+        def preview(self) -> np.ndarray:
+            return np.full((4, 6, 3), self.taken, np.uint8)
+
+    camera, answers, shown = LiveCamera(), Answers(), queue.Queue()
+    desk = open_desk(camera)
+    desk.watch(lambda picture: shown.put(int(picture[0, 0, 0])))
+    assert [shown.get(timeout=10) for _ in range(3)] == [0, 0, 0]
+
+    desk.submit(CaptureRequest("r1"), answers)
+    while not desk.busy:
+        time.sleep(0.01)
+    time.sleep(0.2)  # the look in hand is over
+    while not shown.empty():
+        shown.get()
+    time.sleep(0.3)
+    assert shown.empty()
+
+    camera.go.set()
+    assert answers.wait()[0].capture is not None
+    assert shown.get(timeout=10) == 1
+    desk.watch(None)
+    time.sleep(0.2)
+    while not shown.empty():
+        shown.get()
+    time.sleep(0.3)
+    assert shown.empty()

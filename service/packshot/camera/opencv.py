@@ -97,7 +97,7 @@ class OpenCVCamera:
         )
 
     def preview(self) -> NDArray[np.uint8] | None:
-        """See ``Camera.preview``; at most four new ones a second."""
+        """See ``Camera.preview``; at most sixteen new ones a second, fewer where frames are large."""
         return self._frames.newest()
 
     def close(self) -> None:

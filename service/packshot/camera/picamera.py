@@ -18,7 +18,7 @@ from packshot.errors import CameraError
 BUFFERS = 2  # one is exposed while one is read; more do not fit the contiguous memory of a 2 GB board at 12 MP
 SETTLE_S = 3.0  # for exposure, gain and white balance to come to rest after the start
 FOCUS_S = 4.0  # an autofocus cycle that takes longer never ends
-PREVIEW_INTERVAL_S = 0.25
+PREVIEW_INTERVAL_S = 1 / 16
 PREVIEW_WAIT_S = 1.0
 AE_CONVERGED = 2
 AF_MANUAL = 0
@@ -84,7 +84,7 @@ class PiCamera:
         return Frame(encode_jpeg(bgr), "image/jpeg", Shutter(proof, max(0.0, lag_s)), source=self._info.source)
 
     def preview(self) -> NDArray[np.uint8] | None:
-        """See ``Camera.preview``; waits for one frame at most, four times a second at most."""
+        """See ``Camera.preview``; waits for one frame at most, sixteen times a second at most."""
         if time.monotonic() - self._preview_at < PREVIEW_INTERVAL_S:
             return self._preview
         try:

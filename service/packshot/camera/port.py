@@ -44,7 +44,7 @@ class Camera(Protocol):
         """The newest small picture (h, w, 3) uint8 sRGB, longer side at most 640, or None.
 
         Returns at once, opens the device in the background where that is needed, never consumes a capture, and may
-        be asked as often as one likes: cameras make a new one only a few times a second.
+        be asked as often as one likes: cameras make a new one some ten times a second at most.
         """
 
     def close(self) -> None:

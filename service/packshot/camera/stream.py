@@ -23,7 +23,8 @@ BGR8 = NDArray[np.uint8]
 
 WAITED_S = 0.002  # a grab that slept longer than this had found the queue empty
 SILENCE_S = 12.0  # longer than any timeout of a device: the driver hangs
-PREVIEW_INTERVAL_S = 0.25
+PREVIEW_INTERVAL_S = 1 / 16
+PREVIEW_REST = 3  # times as long as making one took; large MJPEG frames take a tenth of a second each
 FIRST_BACK_OFF_S = 0.25
 LONGEST_BACK_OFF_S = 8.0
 JOIN_S = 1.0
@@ -100,6 +101,7 @@ class FreshFrames:
         self._preview_wanted = False
         self._preview: NDArray[np.uint8] | None = None
         self._preview_at = float("-inf")
+        self._preview_due = float("-inf")
 
     def frame_after(self, triggered_at: float, timeout_s: float) -> Taken:
         """The first frame that surely arrived after ``triggered_at`` plus settling, within ``timeout_s`` from now.
@@ -190,17 +192,20 @@ class FreshFrames:
         with self._changed:
             self._last_sign = arrivals.last
             wanted = self._wanted_after is not None and earliest >= self._wanted_after + settle_s
-            shown = self._preview_wanted and arrivals.last - self._preview_at >= PREVIEW_INTERVAL_S
+            shown = self._preview_wanted and self._wanted_after is None and arrivals.last >= self._preview_due
         if not (wanted or shown):
             return
+        began = time.monotonic()
         bgr = device.retrieve()
         small = shrink(bgr)[..., ::-1].copy() if shown else None
+        pause_s = max(PREVIEW_INTERVAL_S, PREVIEW_REST * (time.monotonic() - began))
         with self._changed:
             if stop.is_set():
                 return
             self.problem, self._in_a_row = "", 0
             if small is not None:
                 self._preview, self._preview_at, self._preview_wanted = small, arrivals.last, False
+                self._preview_due = arrivals.last + pause_s
             if wanted and self._wanted_after is not None:
                 self._taken, self._wanted_after = Taken(bgr, arrivals.last), None
                 self._changed.notify_all()

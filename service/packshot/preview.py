@@ -1,0 +1,340 @@
+"""Live preview: what the camera sees, its outline or its cutout, many times a second while somebody watches.
+
+For those who show it::
+
+    with preview.subscribe(PreviewMode.CUTOUT) as pictures:
+        for frame in pictures.frames():      # blocks; ends when either side closes
+            send(frame.media_type, frame.data)
+
+``subscribe`` and ``Subscription.next`` may be called from any thread; ``next`` blocks, so a page served by an event
+loop calls it in a worker thread with a time limit. Each subscriber is handed the newest frame only: one that is slow
+misses frames and holds nobody up. While a capture is at the shutter no frames come.
+
+Threads: the camera's own thread hands pictures over (``FrameSource``) between captures, one thread of the preview works
+on the newest of them in the background, with an engine of its own, so that neither camera nor accelerator is ever kept
+from a capture. Both rest while nobody watches.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.accelerator.port import Accelerator
+from packshot.cutout import bounding_box
+from packshot.encode.port import EncodeSettings, Patch, PictureEncoder, PictureFormat
+from packshot.errors import PackshotError
+from packshot.matting.compose import lay_on_colour
+from packshot.matting.outline import draw_outline
+from packshot.matting.refine import EdgeSettings, Profile, refine_alpha
+from packshot.matting.steady import SteadyMask, SteadySettings
+from packshot.matting.tensor import coarse_mask, network_input, stretch
+from packshot.platform.logs import event
+from packshot.platform.priority import to_background
+
+RGB8 = NDArray[np.uint8]
+RGBA8 = NDArray[np.uint8]
+Alpha8 = NDArray[np.uint8]
+
+log = logging.getLogger(__name__)
+
+
+class PreviewMode(StrEnum):
+    """What a subscriber sees: JPEGs of the plain picture, with the outline, before a plain colour; or RGBA PNGs."""
+
+    PLAIN = "plain"
+    OUTLINE = "outline"
+    CUTOUT = "cutout"
+    TRANSPARENT = "transparent"
+
+
+@dataclass(frozen=True)
+class PreviewFrame:
+    """One encoded picture; ``mode`` is what it shows: PLAIN, whatever was asked for, while the engine has a problem.
+
+    ``number`` counts the camera's pictures, ``taken_at`` is when this one came (``time.monotonic()`` seconds), ``bbox``
+    the subject's (left, top, width, height) in its pixels, None where there is none or nobody looked for it.
+    """
+
+    number: int
+    taken_at: float
+    mode: PreviewMode
+    media_type: str
+    data: bytes = field(repr=False)
+    width: int
+    height: int
+    bbox: tuple[int, int, int, int] | None = None
+
+
+@dataclass(frozen=True)
+class PreviewSettings:
+    """``side`` bounds the longer side in pixels; an engine that failed is tried again after ``retry_s``.
+
+    An engine that nobody has needed for ``keep_s`` is closed; ``colour`` lies behind cutouts.
+    """
+
+    side: int = 640
+    quality: int = 80
+    colour: tuple[int, int, int] = (255, 255, 255)
+    profile: Profile = Profile.AUTO
+    edges: EdgeSettings = field(default_factory=EdgeSettings)
+    steady: SteadySettings = field(default_factory=SteadySettings)
+    retry_s: float = 5.0
+    keep_s: float = 30.0
+
+
+class FrameSource(Protocol):
+    """Who owns the camera, and hands out what it sees between captures."""
+
+    def watch(self, show: Callable[[RGB8], None] | None) -> None:
+        """Call ``show`` with every preview picture (h, w, 3) uint8 from now on; None ends it. Never blocks."""
+
+
+@dataclass(frozen=True)
+class _Shot:
+    """A picture from the camera."""
+
+    number: int
+    taken_at: float
+    rgb: RGB8
+
+
+class LivePreview:
+    """Turns the camera's pictures into what its subscribers asked for."""
+
+    def __init__(
+        self,
+        source: FrameSource,
+        open_engine: Callable[[], Accelerator],
+        encoder: PictureEncoder,
+        settings: PreviewSettings | None = None,
+    ) -> None:
+        """``open_engine`` loads the network when it is first needed; it may raise any PackshotError."""
+        self._source = source
+        self._encoder = encoder
+        self._settings = settings or PreviewSettings()
+        self._eye = _Eye(open_engine, self._settings)
+        self._changed = threading.Condition()
+        self._watchers: list[Subscription] = []
+        self._shot: _Shot | None = None
+        self._count = 0
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="preview", daemon=True)
+
+    @property
+    def problem(self) -> str:
+        """Empty, or one line that says why there are no cutouts."""
+        return self._eye.problem
+
+    @property
+    def watched(self) -> bool:
+        """Whether anybody looks."""
+        return bool(self._watchers)
+
+    def subscribe(self, mode: PreviewMode = PreviewMode.CUTOUT) -> "Subscription":
+        """Look on until the subscription is closed; the first subscriber starts the work, the last one ends it."""
+        watcher = Subscription(self, mode, self._changed)
+        with self._changed:
+            if self._closed:
+                watcher.ended = True
+                return watcher
+            self._watchers.append(watcher)
+            if not self._thread.is_alive():
+                self._thread.start()
+            self._shot = None  # the newcomer waits for the next picture rather than see an old one
+            if len(self._watchers) == 1:
+                self._source.watch(self._take)
+        return watcher
+
+    def unsubscribe(self, watcher: "Subscription") -> None:
+        """Forget a subscriber; ``Subscription.close`` calls it."""
+        with self._changed:
+            watcher.ended = True
+            if watcher in self._watchers:
+                self._watchers.remove(watcher)
+                if not self._watchers:
+                    self._source.watch(None)
+            self._changed.notify_all()
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """End every subscription, the thread and the engine."""
+        with self._changed:
+            self._closed = True
+            watchers = list(self._watchers)
+        for watcher in watchers:
+            watcher.close()
+        with self._changed:
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _take(self, rgb: RGB8) -> None:
+        """From the camera's thread: keep the newest picture, at once. One that is the last one again is left out."""
+        with self._changed:
+            if self._shot is not None and np.array_equal(self._shot.rgb, rgb):
+                return
+            self._count += 1
+            self._shot = _Shot(self._count, time.monotonic(), rgb)
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        to_background()
+        done = 0
+        while (shot := self._next_shot(done)) is not None:
+            done = shot.number
+            with self._changed:
+                modes = {watcher.mode for watcher in self._watchers}
+            try:
+                self._hand_out(self._frames(shot, modes))
+            except Exception:  # one odd picture must not end the preview
+                log.exception("a preview frame failed in an unforeseen way")
+        self._eye.close()
+
+    def _next_shot(self, after: int) -> _Shot | None:
+        """The newest picture later than number ``after``, None at the end; an idle engine is closed meanwhile."""
+
+        def ready() -> bool:
+            return self._closed or (self._shot is not None and self._shot.number > after)
+
+        while True:
+            with self._changed:
+                self._changed.wait_for(ready, self._settings.keep_s)
+                if self._closed:
+                    return None
+                if self._shot is not None and self._shot.number > after:
+                    return self._shot
+            self._eye.close()
+
+    def _frames(self, shot: _Shot, modes: set[PreviewMode]) -> dict[PreviewMode, PreviewFrame]:
+        """One frame for each mode that is watched."""
+        rgb = _bounded(shot.rgb, self._settings.side)
+        alpha = self._eye.alpha(rgb) if modes - {PreviewMode.PLAIN} else None
+        return {mode: self._frame(shot, rgb, alpha, mode) for mode in modes}
+
+    def _frame(self, shot: _Shot, rgb: RGB8, alpha: Alpha8 | None, mode: PreviewMode) -> PreviewFrame:
+        height, width = rgb.shape[:2]
+        shown = PreviewMode.PLAIN if alpha is None else mode
+        if alpha is None or mode is PreviewMode.PLAIN:
+            form, data = self._jpeg(rgb)
+        elif mode is PreviewMode.OUTLINE:
+            form, data = self._jpeg(draw_outline(rgb, alpha))
+        elif mode is PreviewMode.CUTOUT:
+            form, data = self._jpeg(lay_on_colour(_rgba(rgb, alpha), self._settings.colour))
+        else:
+            form = PictureFormat.PNG
+            data = self._encoder.encode_rgba(Patch(_rgba(rgb, alpha), 0, 0, height, width), EncodeSettings(form))
+        bbox = None if alpha is None else bounding_box(alpha)
+        return PreviewFrame(shot.number, shot.taken_at, shown, form.media_type, data, width, height, bbox)
+
+    def _jpeg(self, rgb: RGB8) -> tuple[PictureFormat, bytes]:
+        settings = EncodeSettings(PictureFormat.JPEG, self._settings.quality)
+        return settings.format, self._encoder.encode_rgb(rgb, settings)
+
+    def _hand_out(self, frames: dict[PreviewMode, PreviewFrame]) -> None:
+        with self._changed:
+            for watcher in self._watchers:
+                watcher.newest = frames.get(watcher.mode, watcher.newest)
+            self._changed.notify_all()
+
+
+class Subscription:
+    """One onlooker; close it, or use it as a context manager. Not to be shared by threads."""
+
+    def __init__(self, preview: LivePreview, mode: PreviewMode, changed: threading.Condition) -> None:
+        """Made by ``LivePreview.subscribe``; ``changed`` guards ``newest`` and ``ended``."""
+        self.mode = mode
+        self.newest: PreviewFrame | None = None
+        self.ended = False
+        self._preview = preview
+        self._changed = changed
+        self._seen = 0
+
+    def next(self, timeout_s: float | None = None) -> PreviewFrame | None:
+        """The newest frame that was not seen yet; None when the time is up (a capture may be going on) or at the end.
+
+        ``ended`` tells these apart.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self.ended or self._fresh() is not None, timeout_s)
+            frame = None if self.ended else self._fresh()
+            self._seen = frame.number if frame else self._seen
+            return frame
+
+    def frames(self) -> Iterator[PreviewFrame]:
+        """Frame after frame, as they come, until the subscription or the preview is closed."""
+        while (frame := self.next()) is not None:
+            yield frame
+
+    def close(self) -> None:
+        """Look away; a ``next`` that waits returns None. Calling it again does nothing."""
+        self._preview.unsubscribe(self)
+
+    def _fresh(self) -> PreviewFrame | None:
+        return self.newest if self.newest is not None and self.newest.number > self._seen else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Eye:
+    """Pictures to steadied alpha, with an engine that is opened when needed and tried again when it fails."""
+
+    def __init__(self, open_engine: Callable[[], Accelerator], settings: PreviewSettings) -> None:
+        self.problem = ""
+        self._open_engine = open_engine
+        self._settings = settings
+        self._engine: Accelerator | None = None
+        self._steady = SteadyMask(settings.steady)
+        self._retry_at = float("-inf")
+
+    def alpha(self, rgb: RGB8) -> Alpha8 | None:
+        """Alpha (H, W) uint8 of the next picture, None while the engine does not work."""
+        if time.monotonic() < self._retry_at:
+            return None
+        try:
+            engine = self._engine = self._engine or self._open_engine()
+            mask = coarse_mask(engine.infer(network_input(rgb, engine.card)), engine.card)
+        except PackshotError as error:
+            self._fail(str(error))
+            return None
+        self.problem = ""
+        settings = self._settings
+        return refine_alpha(rgb, self._steady.update(rgb, mask), settings.profile, settings.edges)
+
+    def close(self) -> None:
+        """Free the engine, forget the past."""
+        engine, self._engine = self._engine, None
+        self._steady = SteadyMask(self._settings.steady)
+        if engine is not None:
+            engine.close()
+
+    def _fail(self, problem: str) -> None:
+        self.close()
+        if problem != self.problem:
+            event(log, "no preview cutouts", logging.WARNING, error=problem)
+        self.problem = problem
+        self._retry_at = time.monotonic() + self._settings.retry_s
+
+
+def _bounded(rgb: RGB8, side: int) -> RGB8:
+    height, width = rgb.shape[:2]
+    scale = side / max(height, width)
+    return rgb if scale >= 1 else stretch(rgb, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def _rgba(rgb: RGB8, alpha: Alpha8) -> RGBA8:
+    rgba = np.dstack([rgb, alpha])
+    rgba[alpha == 0] = 0
+    return rgba
