@@ -10,6 +10,7 @@ from pathlib import Path
 from tools.torturing.aim import Aim, path_hit, point_hit
 from tools.torturing.calls import Shot, Tracer
 from tools.torturing.house import DAEMON, House
+from tools.torturing.judge import under_way
 from tools.torturing.points import POINTS, Victim
 from tools.torturing.till import Order
 
@@ -18,7 +19,8 @@ REHEARSALS = 3
 SHOT_S = 2.5  # a shot that has not hit by then has missed
 LULL_S = 0.5  # what is still going on would draw the fire
 OUTAGE_S = (1.5, 3.0)
-SMALL_PACKET = 8192
+SMALL_MESSAGE = 12_000  # smaller than the parts that the box begins with, larger than the smallest it tries
+SHRINK_S = 20.0  # how long finding out that a broker takes small messages only may last
 
 
 @dataclass
@@ -139,10 +141,11 @@ class Torturer:
 
     def broker_killed(self) -> Hits:
         """In the middle of whatever it was passing on; it comes back empty."""
-        self.house.till.order(self.house.chance.randint(1, 4))
+        orders = self.house.till.order(self.house.chance.randint(2, 4))
         time.sleep(self.house.chance.uniform(0.0, 0.3))
+        busy = not self._deliver(orders, 0.0)
         self._new_broker()
-        return ["S18"]
+        return ["S18"] if busy else []
 
     def broker_away(self) -> Hits:
         """Away while captures wait, and the box restarts meanwhile."""
@@ -151,10 +154,11 @@ class Torturer:
         self.house.broker.kill()
         time.sleep(self.house.chance.uniform(*OUTAGE_S) / 2)
         self.house.kill(DAEMON)
+        waiting = under_way(self.house.spool)
         self.house.start(DAEMON)
         time.sleep(self.house.chance.uniform(*OUTAGE_S) / 2)
         self._start_broker()
-        return ["S19"]
+        return ["S19"] if waiting else []
 
     def queue_overflow(self) -> Hits:
         """Nobody takes what the broker queues, and it may queue one message."""
@@ -167,12 +171,14 @@ class Torturer:
         return ["S20"] if "being dropped" in self.house.broker.log else []
 
     def oversize(self) -> Hits:
-        """The broker takes small packets only; pictures have to be cut to that."""
-        self._new_broker(f"max_packet_size {SMALL_PACKET}")
+        """The broker takes small messages only, and says so, hangs up, or drops them in silence: version and option."""
+        self.house.speak(self.house.chance.choice(("auto", "3.1.1")))
+        self._new_broker(f"{self.house.chance.choice(('max_packet_size', 'message_size_limit'))} {SMALL_MESSAGE}")
         self.house.mend()
         since = self.house.till.count
-        delivered = self._deliver(self.order(2), 2 * SHOT_S)
+        delivered = self._deliver(self.order(2), SHRINK_S)
         parts = self.house.till.hears("cutout", since, 0)
+        self._new_broker()
         return ["S21"] if delivered and parts else []
 
     def meddle(self) -> Hits:

@@ -21,6 +21,7 @@ from tools.torturing.till import Till
 NETWORK = Path(__file__).parents[2] / "tests" / "fakes" / "networks" / "tiny.tflite"
 PHOTOS = 7
 DISK_BYTES = 192 << 20
+PART_BYTES = 16 << 10
 START_S = 30.0
 STOP_S = 60.0
 DAEMON = "run"
@@ -104,6 +105,12 @@ class House:
             process.kill()
             raise AssertionError(f"{name} did not stop within {STOP_S:.0f} s of SIGTERM")
 
+    def speak(self, protocol: str) -> None:
+        """From now on the box speaks this version of MQTT; it starts anew."""
+        self.kill(DAEMON)
+        self._configure(DAEMON, protocol)
+        self.start(DAEMON)
+
     def wait_ended(self, name: str, timeout_s: float) -> bool:
         """Whether it ended by itself within that time."""
         process = self._processes[name]
@@ -149,16 +156,17 @@ class House:
     def _config_of(self, name: str) -> Path:
         return self.folder / f"{name}.toml"
 
-    def _configure(self, name: str) -> None:
+    def _configure(self, name: str, protocol: str = "auto") -> None:
         tables: dict[str, dict[str, Any]] = {
             "device": {"id": "box"},
-            "mqtt": {"host": "127.0.0.1", "port": self._port},
+            # Pictures have 20 to 30 KB here: a few parts each.
+            "mqtt": {"host": "127.0.0.1", "port": self._port, "protocol": protocol, "max_message_bytes": PART_BYTES},
             "camera": {"kind": "folder", "source": str(self.folder / "photos")},
             "model": {"path": str(NETWORK), "threads": 1},
             "cut": {"max_attempts": 10},
             # Privacy deletes with the receipt, so that there is always something to be killed at while deleting.
             "spool": {"path": str(self.spool), "min_free_bytes": 0, "privacy": True},
-            "outbox": {"lease_s": 2.0},
+            "outbox": {"lease_s": 2.0, "max_disconnects": 3},
             "homeassistant": {"discovery": False},
             "uploader": {
                 "id": name,

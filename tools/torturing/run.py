@@ -17,6 +17,7 @@ from tools.torturing.points import POINTS
 
 QUIET_S = 180.0
 CHECK_EVERY = 100
+FEWEST = 6  # points with the fewest hits so far are aimed at twice in a round
 TERM_EVERY = 13
 BOTH_EVERY = 11
 
@@ -70,7 +71,7 @@ def _memory() -> Path | None:
 def _torture(torturer: Torturer, tally: Tally, cycles: int) -> Judgement:
     torturer.rehearse()
     result = Judgement()
-    for point in _schedule(torturer.house.chance, cycles):
+    for point in _schedule(torturer.house.chance, cycles, tally.hits):
         _cycle(torturer, tally, point)
         if tally.cycles % CHECK_EVERY == 0 or tally.cycles == cycles:
             result = _checkpoint(torturer)
@@ -93,12 +94,14 @@ def _cycle(torturer: Torturer, tally: Tally, point: str) -> None:
         diary.write(f"{tally.cycles:5} {point:4} {' '.join(hits) or '-':9} {time.monotonic() - began:5.1f} s\n")
 
 
-def _schedule(chance: random.Random, cycles: int) -> Iterator[str]:
-    """Every point once per round, each round in another order."""
+def _schedule(chance: random.Random, cycles: int, hits: Counter[str]) -> Iterator[str]:
+    """Every point once per round, the hard ones twice, each round in another order."""
     points: list[str] = []
     for _ in range(cycles):
         if not points:
-            points = chance.sample(sorted(POINTS), len(POINTS))
+            hard = sorted(POINTS, key=lambda point: hits[point])[:FEWEST] if hits else []
+            points = [*POINTS, *hard]
+            chance.shuffle(points)
         yield points.pop()
 
 
