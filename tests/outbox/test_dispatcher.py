@@ -14,9 +14,10 @@ from packshot.outbox.dispatcher import Dispatcher
 from packshot.outbox.settings import OutboxSettings
 from packshot.outbox.window import MessageKey
 from packshot.parts import Range
+from packshot.spool.sqlite_spool import SqliteSpool
 from tests.fakes.bus import MemoryBus
-from tests.fakes.memory_spool import MemorySpool
 from tests.support.delivery import add_cut
+from tests.support.spool import ROOMY
 
 SETTINGS = OutboxSettings(
     lease_s=30, in_flight=2, window=4, ahead=4, pace_s=2, max_disconnects=2, min_part_bytes=100, ignored_offers=2
@@ -30,7 +31,7 @@ class Desk:
     """A dispatcher whose settled messages are handed over at once, as one thread would."""
 
     def __init__(self, folder: Path, settings: OutboxSettings = SETTINGS, max_message_bytes: int = 1000) -> None:
-        self.spool = MemorySpool(folder)
+        self.spool = SqliteSpool(folder / "spool", limits=ROOMY)
         self.bus = MemoryBus(max_message_bytes)
         self.time = 1000.0
         self.announced: list[tuple[str, Stage, str]] = []
@@ -327,6 +328,7 @@ def test_a_receipt_for_a_capture_that_failed_meanwhile_counts(desk: Desk) -> Non
 def test_a_receipt_for_a_capture_that_nobody_knows_is_ignored(desk: Desk) -> None:
     capture = desk.cut()
     desk.turn()
+    desk.spool.advance(capture.capture_id, Stage.CANCELLED)
     desk.spool.purge(capture.capture_id)
     desk.receipt(capture)
     assert [stage for _, stage, _ in desk.announced] == [Stage.OFFERED]

@@ -62,7 +62,7 @@ def test_a_bucket_serves_by_signed_addresses(rig: Rig, bucket: Bucket) -> None:
     capture = rig.cut({"picture.webp": data}, sku="A-1")
     rig.wait_receipted([capture])
     assert rig.pictures() == {"A-1/A-1_0.webp": data}
-    eventually(lambda: not bucket.objects())
+    eventually(lambda: not bucket.keys(), "the copies to go")
 
 
 def test_a_download_that_breaks_off_goes_on_where_it_was(rig: Rig, store: ShopServer) -> None:

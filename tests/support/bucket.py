@@ -20,14 +20,15 @@ class Bucket:
     endpoint_url: str
     client: Any
 
+    def keys(self) -> list[str]:
+        """What lies there."""
+        return [entry["Key"] for entry in self.client.list_objects_v2(Bucket=self.name).get("Contents", [])]
+
     def objects(self) -> dict[str, bytes]:
         """Keys without the prefix "media/" -> bytes."""
-        listed = self.client.list_objects_v2(Bucket=self.name).get("Contents", [])
         return {
-            entry["Key"].removeprefix("media/"): self.client.get_object(Bucket=self.name, Key=entry["Key"])[
-                "Body"
-            ].read()
-            for entry in listed
+            key.removeprefix("media/"): self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+            for key in self.keys()
         }
 
 

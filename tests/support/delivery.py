@@ -25,12 +25,13 @@ from packshot.domain import (
 )
 from packshot.outbox import Outbox, OutboxSettings
 from packshot.spool.port import CutRecord, NewArtefact, Spool
+from packshot.spool.sqlite_spool import SqliteSpool
 from packshot.storefront.delivery import Delivery, DeliverySettings
 from packshot.storefront.ledger import Ledger
 from packshot.storefront.targets.folder import FolderTarget
 from packshot.storefront.targets.port import Target
-from tests.fakes.memory_spool import MemorySpool
 from tests.support.mosquitto import Broker
+from tests.support.spool import ROOMY
 from tests.support.waiting import WAIT_S, eventually
 
 DEVICE = "studio-1"
@@ -119,8 +120,7 @@ class Rig:
         self.folder = folder
         self.broker = broker
         self.shop = folder / "shop"
-        (folder / "spool").mkdir(exist_ok=True)
-        self.spool = spool or MemorySpool(folder / "spool")
+        self.spool = spool or SqliteSpool(folder / "spool", limits=ROOMY)
         self._requests = 0
         self.boxes: list[Box] = []
         self.uploaders: list[Uploader] = []
