@@ -171,6 +171,20 @@ class HomeAssistantSection(Section, frozen=True):
     prefix: str = "homeassistant"
 
 
+class UpdateSection(Section, frozen=True):
+    """Fleet updates (`packshot update`)."""
+
+    url: str = ""  # the signed repository, http(s)://...; empty = only from a folder (--from)
+    channel: Slug = "stable"
+    automatic: bool = False  # the timer installs what the ring allows; false = it only looks
+    ring: Annotated[float, Meta(ge=-1, le=100)] = -1.0  # -1 = by a hash of the device id; else this place, 0 first
+    probation_s: Seconds = 300.0  # so long a new release must run without a fault before it is kept
+    tries: Annotated[int, Meta(ge=1, le=20)] = 3  # starts a new release has for that
+    capture_wait_s: Seconds = 600.0  # so long an update waits for the capture in hand
+    ca_file: str = ""  # PEM; empty = the system's authorities
+    token_file: str = ""  # its content goes as Bearer token with each request
+
+
 class LogSection(Section, frozen=True):
     """What is logged, to the journal or to stderr."""
 
@@ -193,6 +207,7 @@ class Config(Section, frozen=True):
     catalogue: CatalogueSection = CatalogueSection()
     uploader: UploaderSection = UploaderSection()
     homeassistant: HomeAssistantSection = HomeAssistantSection()
+    update: UpdateSection = UpdateSection()
     log: LogSection = LogSection()
 
 
@@ -209,13 +224,22 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
 
     Raises ConfigError: file missing or not TOML, unknown key, wrong type, value out of range.
     """
+    merged, origins = read_files(path, environ)
+    _merge(merged, _from_environment(environ), origins, "environment", ())
+    return Loaded(_validate(merged, origins), types.MappingProxyType(origins))
+
+
+def read_files(path: Path | None, environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the files say, not validated, and where each key came from; raises ConfigError as ``load`` does.
+
+    For the updater, which must understand its own table whatever a newer or an older release calls the others.
+    """
     chosen = path or (Path(environ["PACKSHOT_CONFIG"]) if environ.get("PACKSHOT_CONFIG") else None)
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for file in _files(chosen):
         _merge(merged, _read_toml(file), origins, str(file), ())
-    _merge(merged, _from_environment(environ), origins, "environment", ())
-    return Loaded(_validate(merged, origins), types.MappingProxyType(origins))
+    return merged, origins
 
 
 def dump(config: Config) -> str:
