@@ -20,27 +20,27 @@ FOLDER_MODE = 0o750
 LOCK_POLL_S = 0.05
 
 
-def write_file(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
     """Make ``path`` hold ``data``, the old or the new bytes whole at any moment; durable when this returns."""
-    replace_file(path, data)
+    replace_file(path, data, mode)
     sync_folder(path.parent)
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
     """As ``write_file``, but the name is durable only after ``sync_folder`` of its folder."""
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
     temporary.unlink(missing_ok=True)
     try:
-        write_new_file(temporary, data)
+        write_new_file(temporary, data, mode)
         temporary.rename(path)
     except OSError:
         _discard(temporary)
         raise
 
 
-def write_new_file(path: Path, data: bytes) -> None:
+def write_new_file(path: Path, data: bytes, mode: int = FILE_MODE) -> None:
     """Create ``path`` with ``data`` and fsync it; the name is durable only after ``sync_folder`` of its folder."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     try:
         inherit_owner(path)
         _write_all(descriptor, data)
@@ -64,11 +64,11 @@ def append_line(path: Path, line: bytes) -> None:
         sync_folder(path.parent)
 
 
-def make_folder(path: Path) -> None:
+def make_folder(path: Path, mode: int = FOLDER_MODE) -> None:
     """Create a folder and its missing parents, each durable in the folder above it; existing ones are left alone."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
-        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        folder.mkdir(mode=mode, exist_ok=True)
         inherit_owner(folder)
         sync_folder(folder.parent)
 
