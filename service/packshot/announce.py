@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 
 from packshot.bus.port import Bus
@@ -25,7 +26,12 @@ class JobAnnouncer:
         self._root = root
         self._clock = clock
         self._last: OrderedDict[str, int] = OrderedDict()
+        self._listeners: list[Callable[[str, Stage], None]] = []
         self._lock = threading.Lock()
+
+    def listen(self, hear: Callable[[str, Stage], None]) -> None:
+        """Also tell ``hear(capture_id, stage)``, at once and in the announcing thread: it must not block or raise."""
+        self._listeners.append(hear)
 
     def __call__(self, capture_id: str, stage: Stage, request_id: str = "", reason: str = "") -> None:
         """See ``capture.Announce``."""
@@ -40,6 +46,8 @@ class JobAnnouncer:
         )
         with suppress(BrokerError):
             self._bus.publish(f"{self._root}/job/{capture_id}", encode(job))
+        for hear in self._listeners:
+            hear(capture_id, stage)
 
     def _since_last(self, capture_id: str, now: int) -> float:
         with self._lock:

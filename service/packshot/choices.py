@@ -32,6 +32,11 @@ class Choices:
         self._current = dict(initial)
         self._skus = skus
 
+    @property
+    def current(self) -> Mapping[str, str]:
+        """What is chosen now: "profile" and "preset"."""
+        return dict(self._current)
+
     def start(self) -> None:
         """Listen."""
         self._bus.subscribe(f"{self._root}/set/+", self._on_set)

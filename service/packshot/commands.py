@@ -18,6 +18,8 @@ from packshot.spool.port import Spool
 
 log = logging.getLogger(__name__)
 
+RETRYABLE = frozenset({Stage.HELD, Stage.FAILED, Stage.REFUSED, Stage.CANCELLED, Stage.EMPTY})
+
 Verb = TypeVar("Verb", PlainVerb, PlateVerb)
 
 CompleteRequest = Callable[[CaptureRequest], CaptureRequest]
@@ -171,6 +173,18 @@ def decide(spool: Spool, verb: str, capture_id: str, reason: str) -> Capture:
         wanted = "ended" if capture.stage in ENDED else "not " + " or ".join(sorted(allowed))
         raise BadMessage(f"capture {capture_id} is {capture.stage.value}, so it cannot be {verb}d: it is {wanted}")
     return capture
+
+
+def retry(spool: Spool, capture_id: str, reason: str = "by command retry") -> Capture:
+    """Deliver or cut out again what ended undelivered or is held; raises BadMessage for any other capture."""
+    known = spool.get(capture_id)
+    if not known:
+        raise BadMessage(f"no capture {capture_id} in the spool; `packshot spool ls` lists them")
+    to = Stage.CUT if known.deliverables() else Stage.ACCEPTED
+    retried = spool.advance(capture_id, to, reason, only_from=RETRYABLE)
+    if retried.stage is not to:
+        raise BadMessage(f"capture {capture_id} is {retried.stage.value}; only ended, undelivered ones are retried")
+    return retried
 
 
 def _request_id_of(payload: bytes) -> str:

@@ -6,15 +6,13 @@ import sys
 from pathlib import Path
 
 from packshot.cli.common import add_config, config_of, write_file
-from packshot.commands import decide
+from packshot.commands import decide, retry
 from packshot.domain import Capture, Stage
-from packshot.errors import EXIT_SPOOL, BadMessage, IntegrityError, UsageError
+from packshot.errors import EXIT_SPOOL, IntegrityError, UsageError
 from packshot.platform.clock import SystemClock
 from packshot.platform.table import table
 from packshot.spool.port import Spool
 from packshot.wiring import open_spool
-
-RETRYABLE = {Stage.HELD, Stage.FAILED, Stage.REFUSED, Stage.CANCELLED, Stage.EMPTY}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,19 +105,10 @@ def _each(spool: Spool, args: argparse.Namespace) -> int:
             spool.purge(capture_id)
             print(f"{capture_id} purged")
         elif args.action == "retry":
-            print(f"{capture_id} {_retry(spool, capture_id).stage.value}")
+            print(f"{capture_id} {retry(spool, _get(spool, capture_id).capture_id).stage.value}")
         else:
             print(f"{capture_id} {decide(spool, args.action, capture_id, args.reason).stage.value}")
     return 0
-
-
-def _retry(spool: Spool, capture_id: str) -> Capture:
-    capture = _get(spool, capture_id)
-    to = Stage.CUT if capture.deliverables() else Stage.ACCEPTED
-    retried = spool.advance(capture_id, to, "by command retry", only_from=RETRYABLE)
-    if retried.stage is not to:
-        raise BadMessage(f"capture {capture_id} is {retried.stage.value}; only ended, undelivered ones are retried")
-    return retried
 
 
 def _get(spool: Spool, capture_id: str) -> Capture:
