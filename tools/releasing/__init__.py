@@ -1,0 +1,1 @@
+"""Builds, signs and publishes releases; runs where releases are made, never on a box."""
