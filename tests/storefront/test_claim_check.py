@@ -84,7 +84,7 @@ def test_a_store_that_is_away_delays_the_offer_and_loses_nothing(rig: Rig, store
     capture = rig.cut({"picture.webp": b"x" * 1000}, sku="A-1")
     rig.wait_receipted([capture])
     assert len(store.requests("PUT")) == 3
-    assert box.stages(capture) == [Stage.OFFERED, Stage.CLAIMED, Stage.RECEIPTED]
+    eventually(lambda: box.stages(capture) == [Stage.OFFERED, Stage.CLAIMED, Stage.RECEIPTED])
 
 
 def test_addresses_outside_the_allowed_stores_are_not_fetched(rig: Rig, store: ShopServer) -> None:

@@ -10,10 +10,8 @@ import pytest
 
 from packshot.bus.port import Incoming
 from packshot.domain import Stage
-from packshot.spool.sqlite_spool import SqliteSpool
 from tests.support.delivery import Rig
 from tests.support.mosquitto import Broker
-from tests.support.spool import ROOMY
 from tests.support.waiting import eventually
 
 
@@ -23,10 +21,9 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
         yield running
 
 
-@pytest.fixture(params=["memory spool", "spool on disk"])
-def rig(request: pytest.FixtureRequest, tmp_path: Path, broker: Broker) -> Iterator[Rig]:
-    spool = SqliteSpool(tmp_path / "box", limits=ROOMY) if request.param == "spool on disk" else None
-    made = Rig(tmp_path, broker, spool)
+@pytest.fixture
+def rig(tmp_path: Path, broker: Broker) -> Iterator[Rig]:
+    made = Rig(tmp_path, broker)
     yield made
     made.close()
 
