@@ -78,7 +78,7 @@ class Channels:
             self.store.replace_channel(target(channel.channel), file)
 
 
-def publish(store: Store, build: Build) -> dict[str, Manifest]:
+def publish_build(store: Store, build: Build) -> dict[str, Manifest]:
     """Put a build into the repository; targets key needed. Boxes do not see it before a channel offers it."""
     manifests = build.manifests()
     store.add_targets(build.targets())
