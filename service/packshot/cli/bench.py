@@ -72,10 +72,10 @@ def _photos(files: list[Path]) -> Iterator[tuple[str, bytes]]:
 
     photo = golden_photo()
     yield "golden", photo
-    yield "golden at 12 MP", _enlarged(photo)
+    yield "golden at 12 MP", enlarged(photo)
 
 
-def _enlarged(photo: bytes) -> bytes:
+def enlarged(photo: bytes) -> bytes:
     """The photo at 4056x3040, as a camera's JPEG would be."""
     import cv2
     import numpy as np
