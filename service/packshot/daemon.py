@@ -167,10 +167,10 @@ class _Box:
         section = self.config.outbox
         settings = OutboxSettings(section.lease_s, section.in_flight, max_disconnects=section.max_disconnects)
         beat = self.vitals.pulse("outbox", idle_limit_s=30.0).beat
-        store = wiring.open_store(self.config)
-        if store:
-            stack.callback(store.close)
-        return Outbox(self.spool, self.bus, self.root, settings, self.announce, self._on_fatal, beat, store)
+        claim_check = wiring.open_claim_check(self.config)
+        if claim_check:
+            stack.callback(claim_check.store.close)
+        return Outbox(self.spool, self.bus, self.root, settings, self.announce, self._on_fatal, beat, claim_check)
 
     def _build_workshop(self) -> Workshop:
         cut = self.config.cut

@@ -9,7 +9,7 @@ import pytest
 
 from packshot.blobs.http import HttpBlobs
 from packshot.blobs.s3 import S3Blobs
-from packshot.domain import Stage
+from packshot.domain import Capture, Stage
 from packshot.errors import ConfigError
 from tests.support.bucket import Bucket, bucket, moto_server
 from tests.support.delivery import Rig
@@ -131,6 +131,49 @@ def test_after_a_restart_of_the_box_nothing_is_uploaded_twice(rig: Rig, store: S
     rig.uploader(url_prefixes=(store.url,)).start()
     rig.wait_receipted([capture])
     assert len(store.requests("PUT")) == 1
+
+
+def staged(rig: Rig, store: ShopServer, count: int = 1) -> list[Capture]:
+    """Captures whose copies lie in the store, and nobody who fetches them."""
+    captures = [rig.cut({"picture.webp": b"x" * 1000}, sku=f"A-{number}") for number in range(count)]
+    rig.box(blobs=HttpBlobs(store.url)).start()
+    eventually(lambda: len(blob_names(store)) == count)
+    return captures
+
+
+def test_copies_of_a_capture_that_was_cancelled_are_removed(rig: Rig, store: ShopServer) -> None:
+    cancelled, kept = staged(rig, store, 2)
+    rig.spool.advance(cancelled.capture_id, Stage.CANCELLED)
+    eventually(lambda: len(blob_names(store)) == 1, "the copy to go")
+    (name,) = blob_names(store)
+    assert kept.capture_id in name
+
+
+def test_copies_of_a_capture_that_was_purged_while_the_box_was_off_are_removed(rig: Rig, store: ShopServer) -> None:
+    (capture,) = staged(rig, store)
+    rig.boxes.pop().close()
+    rig.spool.advance(capture.capture_id, Stage.CANCELLED)
+    rig.spool.purge(capture.capture_id)
+    assert blob_names(store)
+    rig.box(blobs=HttpBlobs(store.url)).start()
+    eventually(lambda: not blob_names(store), "the copy to go")
+
+
+def test_copies_that_cannot_be_removed_now_are_removed_later(rig: Rig, store: ShopServer) -> None:
+    (capture,) = staged(rig, store)
+    store.refuse_deletes = 3
+    rig.spool.advance(capture.capture_id, Stage.CANCELLED)
+    eventually(lambda: len(store.requests("DELETE")) >= 4)
+    eventually(lambda: not blob_names(store), "the copy to go")
+
+
+def test_a_copy_that_the_store_lost_is_made_again(rig: Rig, store: ShopServer) -> None:
+    """Buckets have rules of expiry of their own, and uploaders can be away for longer."""
+    (capture,) = staged(rig, store)
+    store.objects.clear()
+    rig.uploader(url_prefixes=(store.url,)).start()
+    rig.wait_receipted([capture])
+    assert rig.pictures() == {"A-0/A-0_0.webp": b"x" * 1000}
 
 
 @pytest.mark.parametrize("make", [lambda: HttpBlobs("ftp://x"), lambda: HttpBlobs("https://x", ca_file="/absent")])

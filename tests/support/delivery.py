@@ -23,7 +23,7 @@ from packshot.domain import (
     Stage,
     Verdict,
 )
-from packshot.outbox import Outbox, OutboxSettings
+from packshot.outbox import ClaimCheck, Outbox, OutboxSettings
 from packshot.spool.port import CutRecord, NewArtefact, Spool
 from packshot.spool.sqlite_spool import SqliteSpool
 from packshot.storefront.delivery import Delivery, DeliverySettings
@@ -58,13 +58,21 @@ class Box:
     """The outbox of one device with its own connection."""
 
     def __init__(
-        self, broker: Broker, spool: Spool, settings: OutboxSettings, device: str, blobs: Any, **mqtt: Any
+        self,
+        broker: Broker,
+        spool: Spool,
+        settings: OutboxSettings,
+        device: str,
+        claim_check: ClaimCheck | None,
+        **mqtt: Any,
     ) -> None:
         self.root = f"packshot/{device}"
         self.bus = MqttBus(broker.settings(f"packshot-{device}", will_topic=f"{self.root}/status", **mqtt))
         self.announced: list[tuple[str, Stage, str]] = []
         self.fatal: list[Exception] = []
-        self.outbox = Outbox(spool, self.bus, self.root, settings, self._announce, self.fatal.append, blobs=blobs)
+        self.outbox = Outbox(
+            spool, self.bus, self.root, settings, self._announce, self.fatal.append, claim_check=claim_check
+        )
 
     def start(self) -> "Box":
         self.outbox.start()
@@ -127,7 +135,9 @@ class Rig:
 
     def box(self, device: str = DEVICE, mqtt: dict[str, Any] | None = None, blobs: Any = None, **settings: Any) -> Box:
         values = {"lease_s": 2.0, "unheard_s": 0.1, "resend_after_s": 0.3, "pace_s": 0.5}
-        box = Box(self.broker, self.spool, OutboxSettings(**{**values, **settings}), device, blobs, **(mqtt or {}))
+        claim_check = ClaimCheck(blobs, self.folder / "copies", sweep_s=0.5) if blobs else None
+        given = OutboxSettings(**{**values, **settings})
+        box = Box(self.broker, self.spool, given, device, claim_check, **(mqtt or {}))
         self.boxes.append(box)
         return box
 

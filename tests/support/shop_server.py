@@ -28,6 +28,7 @@ class ShopServer:
 
     conditions: bool = True
     folders: bool = False
+    refuse_deletes: int = 0  # so many DELETEs are answered with 503
     break_after: int = 0  # every GET of more than so many bytes is cut off after them
     objects: dict[str, bytes] = field(default_factory=dict)
     collections: set[str] = field(default_factory=set)
@@ -80,7 +81,11 @@ def _handler(shop: ShopServer) -> type[BaseHTTPRequestHandler]:
         def do_DELETE(self) -> None:
             with shop.lock:
                 self._note()
-                self._say(204 if shop.objects.pop(self._name(), None) is not None else 404, {})
+                if shop.refuse_deletes:
+                    shop.refuse_deletes -= 1
+                    self._say(503, {})
+                else:
+                    self._say(204 if shop.objects.pop(self._name(), None) is not None else 404, {})
 
         def do_MKCOL(self) -> None:
             with shop.lock:

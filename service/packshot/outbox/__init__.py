@@ -2,5 +2,6 @@
 
 from packshot.outbox.outbox import Outbox
 from packshot.outbox.settings import OutboxSettings
+from packshot.outbox.staging import ClaimCheck
 
-__all__ = ["Outbox", "OutboxSettings"]
+__all__ = ["ClaimCheck", "Outbox", "OutboxSettings"]

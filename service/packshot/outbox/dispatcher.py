@@ -155,11 +155,11 @@ class Dispatcher:
         self._drop(capture.capture_id)
         self._line.welcome(capture.capture_id)
         if self._staging is not None:
-            self._staging.done(capture)
+            self._staging.done(capture.capture_id)
 
     def _fail(self, capture: Capture, reason: str) -> None:
-        self._done(capture)
         self._advance(capture, Stage.FAILED, reason)
+        self._done(capture)
         event(log, "delivery failed", logging.ERROR, capture=capture.capture_id, reason=reason)
 
     def _advance(self, capture: Capture, stage: Stage, reason: str = "") -> Capture:
@@ -173,6 +173,8 @@ class Dispatcher:
         for shipment in [each for each in self._shipments.values() if each.due <= now]:
             if shipment.phase is Phase.CLAIMED:
                 event(log, "claim ran out", capture=shipment.capture_id, uploader=shipment.claimant)
+                if self._staging is not None:
+                    self._staging.renew(shipment.capture)
                 shipment.abandoned(now + self._uniform(0, self._settings.lease_s / 4))
             elif shipment.phase is Phase.OFFERED and not self._overtaken(shipment):
                 shipment.abandoned(now)

@@ -12,12 +12,11 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from packshot.blobs.port import BlobStore
 from packshot.bus.port import Bus, Incoming, Publication
 from packshot.errors import GiveUpCapture, PackshotError, StopDaemon
 from packshot.outbox.dispatcher import Announce, Dispatcher
 from packshot.outbox.settings import OutboxSettings
-from packshot.outbox.staging import Staging
+from packshot.outbox.staging import ClaimCheck, Staging
 from packshot.outbox.window import MessageKey
 from packshot.spool.port import Spool
 
@@ -33,7 +32,7 @@ class Outbox:
     """Delivers what the spool holds. ``root`` is the device's topic, for example "packshot/studio-1".
 
     ``on_fatal`` is told a StopDaemon error (the spool is broken); the outbox stops then. ``beat`` is called on every
-    turn of the loop, as a sign of life. With ``blobs`` the bytes go there and offers carry addresses (claim check).
+    turn of the loop, as a sign of life. With ``claim_check`` the bytes go to its store and offers carry addresses.
     """
 
     def __init__(
@@ -45,14 +44,15 @@ class Outbox:
         announce: Announce,
         on_fatal: Callable[[StopDaemon], None] = lambda _: None,
         beat: Callable[[], None] = lambda: None,
-        blobs: BlobStore | None = None,
+        claim_check: ClaimCheck | None = None,
     ) -> None:
         self._bus = bus
         self._root = root
         self._on_fatal = on_fatal
         self._beat = beat
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._staging = Staging(spool, blobs, root.rsplit("/", 1)[-1], self.wake) if blobs is not None else None
+        device_id = root.rsplit("/", 1)[-1]
+        self._staging = Staging(spool, claim_check, device_id, self.wake) if claim_check else None
         self._dispatcher = Dispatcher(
             spool, bus, root, settings, announce, self._post_settled, random.uniform, staging=self._staging
         )

@@ -1,18 +1,23 @@
 """Claim check: artefacts go to an object store first, the offer then carries their addresses.
 
 A worker uploads one capture at a time; until that is done its capture waits outside the line. Keys name contents, so
-an upload that was cut short, or a restart, repeats only the file that was under way.
+an upload that was cut short, or a restart, repeats only the file that was under way. What was uploaded is noted on
+disk and deleted when its capture is no longer in delivery, however that came about.
 """
 
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from packshot.blobs.port import BlobStore
-from packshot.domain import Artefact, Capture
-from packshot.errors import GiveUpCapture, IntegrityError, RetryLater
+from packshot.domain import IN_DELIVERY, Artefact, Capture
+from packshot.errors import GiveUpCapture, IntegrityError, PackshotError, RetryLater
+from packshot.outbox.copies import Copies
 from packshot.outbox.files import sha256_of
 from packshot.platform.backoff import Backoff
 from packshot.platform.logs import event
@@ -22,21 +27,42 @@ log = logging.getLogger(__name__)
 
 RETRY_FIRST_S = 1.0
 RETRY_CAP_S = 60.0
+SWEEP_S = 60.0  # how often to look for copies of captures that have left delivery
 JOIN_S = 10.0
+
+Keys = frozenset[str]
+
+
+@dataclass(frozen=True)
+class ClaimCheck:
+    """The store that carries the bytes, and the folder beside the spool in which is noted what lies there."""
+
+    store: BlobStore
+    notes: Path
+    sweep_s: float = SWEEP_S
 
 
 class Staging:
     """``on_change`` is called from the worker when a capture became ready or cannot be uploaded."""
 
-    def __init__(self, spool: Spool, blobs: BlobStore, device_id: str, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        claim_check: ClaimCheck,
+        device_id: str,
+        on_change: Callable[[], None],
+    ) -> None:
         self._spool = spool
-        self._blobs = blobs
+        self._blobs = claim_check.store
+        self._copies = Copies(claim_check.notes)
         self._device_id = device_id
         self._on_change = on_change
+        self._sweep_s = claim_check.sweep_s
+        self._sweep_at = 0.0
         self._todo: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._known: set[str] = set()  # being uploaded, or there already
-        self._ready: set[str] = set()
+        self._asked: dict[str, Keys] = {}  # being uploaded, or there already
+        self._there: dict[str, Keys] = {}
         self._broken: dict[str, str] = {}
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="staging", daemon=True)
@@ -54,40 +80,47 @@ class Staging:
 
     def ready(self, capture: Capture) -> bool:
         """Whether the capture may be offered; if it is new, its upload begins. Raises IntegrityError for bad files."""
+        keys = self._keys(capture)
         with self._lock:
             if capture.capture_id in self._broken:
                 raise IntegrityError(self._broken.pop(capture.capture_id))
-            if capture.capture_id not in self._known:
-                self._known.add(capture.capture_id)
-                self._todo.put(lambda: self._upload(capture))
-            return capture.capture_id in self._ready
+            if self._asked.get(capture.capture_id) != keys:
+                self._asked[capture.capture_id] = keys
+                self._todo.put(partial(self._upload, capture))
+            return self._there.get(capture.capture_id) == keys
+
+    def renew(self, capture: Capture) -> None:
+        """Whoever claimed it did not get on: see to it that the copies still lie in the store."""
+        self._todo.put(partial(self._upload, capture))
 
     def urls(self, capture: Capture) -> Mapping[str, str]:
         """Addresses of the artefacts, made anew because signatures expire."""
         return {artefact.name: self._blobs.url(self._key(capture, artefact)) for artefact in _with_bytes(capture)}
 
-    def done(self, capture: Capture) -> None:
-        """Delivered, or given up: the copies may go."""
-        with self._lock:
-            if capture.capture_id not in self._known:
-                return
-            self._known.discard(capture.capture_id)
-            self._ready.discard(capture.capture_id)
-        self._todo.put(lambda: self._remove(capture))
+    def done(self, capture_id: str) -> None:
+        """The capture has left delivery: the copies may go."""
+        self._todo.put(partial(self._tidy, capture_id))
 
     def _run(self) -> None:
         while not self._closing.is_set():
             try:
-                self._todo.get()()
+                self._next()()
+            except PackshotError as error:
+                log.warning("the object store: %s", error)
             except Exception:
                 log.exception("staging met an error of our own making")
 
+    def _next(self) -> Callable[[], None]:
+        try:
+            return self._todo.get(timeout=max(0.0, self._sweep_at - time.monotonic()))
+        except queue.Empty:
+            return self._sweep
+
     def _upload(self, capture: Capture) -> None:
         backoff = Backoff(RETRY_FIRST_S, RETRY_CAP_S)
-        while not self._closing.is_set():
+        while not self._closing.is_set() and self._in_delivery(capture.capture_id):
             try:
-                for artefact in _with_bytes(capture):
-                    self._store(capture, artefact)
+                self._store(capture)
             except GiveUpCapture as error:
                 self._conclude(capture, str(error))
                 return
@@ -101,25 +134,52 @@ class Staging:
                 self._conclude(capture)
                 return
 
-    def _store(self, capture: Capture, artefact: Artefact) -> None:
-        path = self._spool.path(capture.capture_id, artefact.name)
-        if sha256_of(path, artefact.name) != artefact.sha256:
-            raise IntegrityError(f"{artefact.name} no longer has the sha256 that was recorded; take the photo again")
-        key = self._key(capture, artefact)
-        self._blobs.store(key, path, artefact.size_bytes, artefact.sha256, artefact.media_type)
+    def _store(self, capture: Capture) -> None:
+        self._copies.note(capture.capture_id, self._keys(capture))
+        for artefact in _with_bytes(capture):
+            path = self._spool.path(capture.capture_id, artefact.name)
+            if sha256_of(path, artefact.name) != artefact.sha256:
+                raise IntegrityError(
+                    f"{artefact.name} no longer has the sha256 that was recorded; take the photo again"
+                )
+            key = self._key(capture, artefact)
+            self._blobs.store(key, path, artefact.size_bytes, artefact.sha256, artefact.media_type)
 
     def _conclude(self, capture: Capture, broken: str = "") -> None:
         with self._lock:
             if broken:
                 self._broken[capture.capture_id] = broken
             else:
-                self._ready.add(capture.capture_id)
+                self._there[capture.capture_id] = self._keys(capture)
         self._on_change()
 
-    def _remove(self, capture: Capture) -> None:
-        for artefact in _with_bytes(capture):
-            with suppress(RetryLater):  # what stays is for the store's own rules of expiry
-                self._blobs.remove(self._key(capture, artefact))
+    def _sweep(self) -> None:
+        """Look at everything that was noted, in this life or an earlier one; raises RetryLater."""
+        self._sweep_at = time.monotonic() + self._sweep_s
+        with self._lock:
+            known = {*self._asked, *self._broken}
+        for capture_id in sorted({*known, *self._copies.captures()}):
+            if self._closing.is_set():
+                return
+            self._tidy(capture_id)
+
+    def _tidy(self, capture_id: str) -> None:
+        """Delete the copies of a capture that is not in delivery; raises RetryLater, the next sweep tries again."""
+        if self._in_delivery(capture_id):
+            return
+        with self._lock:
+            for memory in (self._asked, self._there, self._broken):
+                memory.pop(capture_id, None)
+        for key in sorted(self._copies.keys(capture_id)):
+            self._blobs.remove(key)
+        self._copies.forget(capture_id)
+
+    def _in_delivery(self, capture_id: str) -> bool:
+        capture = self._spool.get(capture_id)
+        return capture is not None and capture.stage in IN_DELIVERY
+
+    def _keys(self, capture: Capture) -> Keys:
+        return frozenset(self._key(capture, artefact) for artefact in _with_bytes(capture))
 
     def _key(self, capture: Capture, artefact: Artefact) -> str:
         return f"{self._device_id}/{capture.capture_id}/{artefact.sha256}"

@@ -21,6 +21,7 @@ from packshot.encode.port import DecodeLimits, PhotoDecoder
 from packshot.errors import ConfigError, StopDaemon
 from packshot.matting.refine import Profile
 from packshot.matting.verdict import Thresholds
+from packshot.outbox.staging import ClaimCheck
 from packshot.plates import PlateShelf
 from packshot.platform.clock import Clock
 from packshot.platform.resources import package_path
@@ -144,7 +145,7 @@ def build_bus(config: Config, client_id: str, will_topic: str, on_fatal: OnFatal
     return MqttBus(settings, on_fatal)
 
 
-def open_store(config: Config) -> BlobStore | None:
+def open_claim_check(config: Config) -> ClaimCheck | None:
     """The object store of ``delivery = "url"``, None where the bytes travel over MQTT; raises ConfigError."""
     if config.outbox.delivery == "mqtt":
         return None
@@ -154,7 +155,7 @@ def open_store(config: Config) -> BlobStore | None:
         store: BlobStore = factory(**options)
     except TypeError as error:
         raise ConfigError(f"outbox.store does not fit: {error}") from error
-    return store
+    return ClaimCheck(store, Path(config.spool.path).parent / "copies")
 
 
 def open_ledger(config: Config) -> "Ledger":
@@ -245,9 +246,9 @@ def check_config(config: Config) -> None:
     open_camera(config.camera).close()
     open_trigger(config.trigger).close()
     open_lamp(config.lamp).close()
-    store = open_store(config)
-    if store:
-        store.close()
+    claim_check = open_claim_check(config)
+    if claim_check:
+        claim_check.store.close()
 
 
 def _path(text: str) -> Path | None:
