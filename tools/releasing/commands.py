@@ -38,7 +38,9 @@ def init(args: argparse.Namespace) -> int:
     """Begin a repository: the root that says which keys sign what, and empty lists."""
     store = _store(args)
     store.folder.mkdir(parents=True, exist_ok=True)
-    return _after_root(store, Ceremony(store).begin())
+    if store.newest("root") is None or store.newest("timestamp") is not None:
+        return _after_root(store, Ceremony(store).begin())
+    return _begin(store)
 
 
 def sign(args: argparse.Namespace) -> int:
@@ -187,9 +189,15 @@ def _refresh(store: Store, force: bool = False) -> None:
 def _after_root(store: Store, result: RootVerificationResult) -> int:
     if not _root_is_complete(result):
         return 1
-    if store.newest("timestamp") is None:
-        store.begin()
-        print(f"{store.folder} is ready to be served; give boxes {store.newest('root')} as their trust anchor")
+    return 0 if store.newest("timestamp") else _begin(store)
+
+
+def _begin(store: Store) -> int:
+    if not all(store.can_sign(role) for role in ("targets", *ONLINE)):
+        print("the root is signed; where the other keys are, run once more: tools/release init")
+        return 0
+    store.begin()
+    print(f"{store.folder} is ready to be served; give boxes {store.newest('root')} as their trust anchor")
     return 0
 
 
