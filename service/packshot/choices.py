@@ -33,6 +33,11 @@ class Choices:
         self._skus = skus
 
     @property
+    def allowed(self) -> Mapping[str, frozenset[str]]:
+        """The values that exist here of "profile" and "preset"."""
+        return self._allowed
+
+    @property
     def current(self) -> Mapping[str, str]:
         """What is chosen now: "profile" and "preset"."""
         return dict(self._current)

@@ -11,16 +11,18 @@ from contextlib import ExitStack, contextmanager
 from enum import Enum
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packshot import wiring
 from packshot.announce import JobAnnouncer, publish_last_image
 from packshot.capture import CaptureDesk, DeskSettings, Outcome, Respond
 from packshot.commands import Commands
-from packshot.config import Config, Loaded, load
+from packshot.config import Config, LampSection, Loaded, load
+from packshot.cutout import CutResult
 from packshot.domain import Capture, CaptureRequest, mint_request_id
 from packshot.errors import BadMessage, ConfigError, StopDaemon
 from packshot.health import Health, device_info
+from packshot.kiosk.check import check_kiosk
 from packshot.messages import PlateVerb
 from packshot.outbox import Outbox, OutboxSettings
 from packshot.platform import logs, sd_notify
@@ -32,8 +34,12 @@ from packshot.platform.resources import golden_alpha, golden_photo
 from packshot.selftest import PartResult, check_engine, check_spool
 from packshot.trigger.port import TriggerAction
 from packshot.wiring import devices
+from packshot.wiring.kiosk import open_id_camera, view_encoder
 from packshot.wiring.preview import build_preview
 from packshot.workshop import Product, Workshop
+
+if TYPE_CHECKING:
+    from packshot.kiosk.kiosk import Kiosk
 
 log = logging.getLogger(__name__)
 
@@ -127,8 +133,11 @@ class _Box:
         stack.callback(self.trigger.close)
         self.choices = wiring.build_choices(config, self.bus, self.root, self.cutting.presets)
         self.discovery = wiring.build_discovery(config, self.bus, self.root, self.board.model(), self.cutting.presets)
+        self.actions = {"reload": self._reload, "restart": self._restart, "selftest": self._selftest}
         self.commands = self._build_commands()
         self.health = self._build_health()
+        self.people: CaptureDesk | None = None
+        self.kiosk = self._build_kiosk(stack) if config.kiosk.enabled else None
 
     def start(self) -> None:
         """Set everything going, the bus last: from then on requests come in."""
@@ -139,6 +148,10 @@ class _Box:
         self.choices.start()
         self.discovery.start()
         self.trigger.start(self._on_trigger)
+        if self.people:
+            self.people.start()
+        if self.kiosk:
+            self.kiosk.start()
         self.bus.start(self._on_connected)
         sd_notify.notify("READY=1", f"STATUS=serving as {self.device_id}, engine {self.cutting.accelerator.engine}")
         logs.event(log, "serving", device=self.device_id, engine=self.cutting.accelerator.engine, pid=os.getpid())
@@ -146,7 +159,7 @@ class _Box:
     def serve(self) -> None:
         """Tick until somebody asks for an end; raises the StopDaemon error that a part has met."""
         while not self.control.wait(TICK_S):
-            fatal = self.fatal or self.desk.fatal or self.workshop.fatal
+            fatal = self.fatal or self.desk.fatal or self.workshop.fatal or (self.people and self.people.fatal)
             if fatal:
                 raise fatal
             self.health.tick()
@@ -216,7 +229,7 @@ class _Box:
             self.choices.complete,
             self.announce,
             self.outbox.wake,
-            {"reload": self._reload, "restart": self._restart, "selftest": self._selftest},
+            self.actions,
             self._on_plate,
         )
 
@@ -226,6 +239,53 @@ class _Box:
             self.bus, self.root, self.spool, info, self._problems, lambda: self.desk.busy, self._utc, self.board
         )
 
+    def _build_kiosk(self, stack: ExitStack) -> "Kiosk":
+        """Its modules are imported only here: the libraries of the pages are an extra."""
+        check_kiosk(self.config.kiosk)
+        from packshot.kiosk.kiosk import Kiosk
+        from packshot.kiosk.parts import Parts, Stage
+
+        products = Stage(self.desk, self.preview)
+        self.people = self._build_people()
+        people = products
+        if self.people:
+            people = Stage(self.people, build_preview(self.config, self.people))
+            stack.callback(self.people.close, GRACE_S)
+            stack.callback(people.preview.close)
+        parts = Parts(
+            device_id=self.device_id,
+            name=self.config.device.name,
+            bus=self.bus,
+            spool=self.spool,
+            products=products,
+            people=people,
+            plates=self.plates,
+            choices=self.choices,
+            presets=self.cutting.presets,
+            skus=wiring.known_skus(self.config),
+            lamp=self.lamp,
+            encoder=view_encoder(),
+            announce=self.announce,
+            wake=self.outbox.wake,
+            state=self.health.state,
+            info=device_info(self.cutting.accelerator, self.board, wiring.capabilities(self.config, self.cutting)),
+            actions=self.actions,
+            loaded=self._validate,
+        )
+        kiosk = Kiosk(self.config.kiosk, parts, self._on_fatal)
+        stack.callback(kiosk.close)
+        self.announce.listen(kiosk.hear)
+        return kiosk
+
+    def _build_people(self) -> CaptureDesk | None:
+        """The desk of the camera that faces people, where there is one; nothing it takes comes near the spool."""
+        camera = open_id_camera(self.config)
+        if camera is None:
+            return None
+        settings, pulse = DeskSettings(self.config.id_camera.timeout_s), self.vitals.pulse("id camera")
+        lamp = devices.open_lamp(LampSection())
+        return CaptureDesk(camera, lamp, self.spool, self.announce, self._expired, pulse, settings, lambda: None)
+
     def _problems(self) -> Mapping[str, str]:
         return {
             "camera": self.desk.camera_problem,
@@ -234,6 +294,8 @@ class _Box:
             "broker": self.bus.problem,
             "trigger": self.trigger.problem,
             "worker": ", ".join(self.vitals.stuck()),
+            "kiosk": self.kiosk.problem if self.kiosk else "",
+            "id camera": self.people.camera_problem if self.people else "",
         }
 
     def _on_connected(self) -> None:
@@ -242,8 +304,10 @@ class _Box:
         self.discovery.on_connected()
         self.outbox.wake()
 
-    def _on_cut(self, _capture: Capture, result: Any) -> None:
+    def _on_cut(self, capture: Capture, result: CutResult) -> None:
         self.outbox.wake()
+        if self.kiosk:
+            self.kiosk.on_cut(capture, result)
         publish_last_image(self.bus, self.root, self.cutting.composer, result)
 
     def _on_plate(self, command: PlateVerb, respond: Respond) -> None:
@@ -302,6 +366,7 @@ class _Box:
 def _validated(config_path: Path | None) -> Loaded:
     loaded = load(config_path, os.environ)
     wiring.check_config(loaded.config)
+    check_kiosk(loaded.config.kiosk)
     return loaded
 
 

@@ -25,10 +25,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
+    from packshot.kiosk.check import check_kiosk
     from packshot.wiring import check_config  # the parts' own checks; heavier than `dump` and `diff` need
 
     read = loaded(args)
     check_config(read.config)
+    check_kiosk(read.config.kiosk)
     sources = sorted(set(read.origins.values()))
     print(f"configuration is valid ({', '.join(sources) or 'built-in defaults only'})")
 

@@ -1,0 +1,62 @@
+"""The curtain: while a person sits before the camera, only the browser that serves them sees its picture."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from packshot.kiosk.door import Caller, Refusal
+
+HOLD_S = 6.0
+
+
+class Curtain:
+    """Closed by one browser, which keeps it closed by looking; it opens by itself once nobody looks. Thread-safe."""
+
+    def __init__(self, on_change: Callable[[bool], None], now: Callable[[], float] = time.monotonic) -> None:
+        self._on_change = on_change
+        self._now = now
+        self._holder = ""
+        self._until = 0.0
+        self._lock = threading.Lock()
+
+    @property
+    def closed(self) -> bool:
+        """Whether somebody is being photographed."""
+        with self._lock:
+            return self._now() < self._until
+
+    def close(self, caller: Caller) -> None:
+        """Close it for this caller; raises Refusal while it is closed by another."""
+        with self._lock:
+            name, now = _name(caller), self._now()
+            if self._holder != name and now < self._until:
+                raise Refusal(409, "occupied", "somebody is being photographed at another screen; wait a moment")
+            before = now < self._until
+            self._holder, self._until = name, now + HOLD_S
+        if not before:
+            self._on_change(True)
+
+    def keep(self, caller: Caller) -> bool:
+        """Keep it closed while looking; False if it is not this caller's any more."""
+        with self._lock:
+            if self._holder != _name(caller) or self._until == 0.0:
+                return False
+            self._until = self._now() + HOLD_S
+            return True
+
+    def held_by(self, caller: Caller) -> bool:
+        """Whether this caller may look behind it."""
+        with self._lock:
+            return self._holder == _name(caller) and self._now() < self._until
+
+    def open(self, caller: Caller) -> None:
+        """Open it, if it is this caller's."""
+        with self._lock:
+            if self._holder != _name(caller):
+                return
+            self._holder, self._until = "", 0.0
+        self._on_change(False)
+
+
+def _name(caller: Caller) -> str:
+    return caller.session.cookie if caller.session else f"token from {caller.address}"
