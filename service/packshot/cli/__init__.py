@@ -26,6 +26,7 @@ COMMANDS = {
     "info": ("info", "version, board, model, engine, runtimes"),
     "config": ("config", "check, dump or diff the configuration"),
     "provision": ("provision", "first boot: device id, key and certificate request"),
+    "update": ("update", "check, install, roll back: fleet updates, the box's side"),
     "support-bundle": ("support_bundle", "pack state, logs and configuration without secrets"),
     "bench": ("bench", "stage by stage time, bytes and memory on this machine"),
 }
