@@ -69,7 +69,7 @@ detect_platform() {
   if [ -f /etc/nv_tegra_release ] && [ "$codename" = noble ]; then
     system="JetPack 7" site=yes packages+=(python3-gi gir1.2-gst-plugins-base-1.0 python3-systemd)
   elif [ -f /etc/rpi-issue ] && [[ $codename == @(bookworm|trixie) ]]; then
-    system="Raspberry Pi OS $codename" site=yes packages+=(python3-picamera2 python3-libgpiod python3-systemd)
+    system="Raspberry Pi OS $codename" site=yes packages+=(python3-picamera2 python3-systemd)
     [ "$codename" = trixie ] || lock=bookworm-camera
   elif [ "$id" = debian ] && [[ $codename == @(bookworm|trixie) ]]; then
     system="Debian $codename"
