@@ -43,15 +43,15 @@ def what_is_missing() -> str:
     return ""
 
 
-def base_root() -> Path:
-    """Debian 12 with what stands in ``PACKAGES``; made once (a minute), then taken from the cache.
+def base_root(packages: str = PACKAGES) -> Path:
+    """Debian 12 with these packages; made once (a minute), then taken from the cache.
 
     Raises CalledProcessError where Debian's archive cannot be reached.
     """
-    root = CACHE / "roots" / f"bookworm-{hashlib.sha256(PACKAGES.encode()).hexdigest()[:12]}"
+    root = CACHE / "roots" / f"bookworm-{hashlib.sha256(packages.encode()).hexdigest()[:12]}"
     if not root.exists():
         partial = root.with_name(f"{root.name}.{os.getpid()}")
-        include = PACKAGES.replace(" ", ",")
+        include = packages.replace(" ", ",")
         try:
             partial.parent.mkdir(parents=True, exist_ok=True)
             _host("mmdebstrap", "-q", "--variant=minbase", f"--include={include}", "bookworm", str(partial))
@@ -114,8 +114,7 @@ class Device:
             "--register=no",
             "--keep-unit",
         ]
-        command += ["--network-veth", "--console=passive", f"--bind-ro={REPOSITORY}:{SOURCE}"]
-        command += [f"--bind-ro={self._wheels}:{WHEELS}", *(arguments or ("--boot",))]
+        command += ["--console=passive", *self._options(), *(arguments or ("--boot",))]
         with (self.folder / "console.log").open("ab") as console:
             self._nspawn = subprocess.Popen(
                 ["bash", "-c", f'{enter}; exec setsid "$@"', "bash", *command],
@@ -174,6 +173,10 @@ class Device:
         if self._nspawn is not None:
             os.kill(self.leader, signal.SIGKILL)
             self._ended()
+
+    def _options(self) -> list[str]:
+        binds = [f"--bind-ro={REPOSITORY}:{SOURCE}", f"--bind-ro={self._wheels}:{WHEELS}"]
+        return ["--network-veth", *binds]
 
     def _ended(self) -> None:
         assert self._nspawn is not None
