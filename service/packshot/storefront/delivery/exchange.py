@@ -55,7 +55,7 @@ class Exchange:
 
     @property
     def _parts_filter(self) -> str:
-        return f"{self._topic}/cutout/{self._capture_id}/+/+/+"
+        return f"{self._topic}/cutout/{self._capture_id}/#"
 
     def open(self) -> None:
         """Subscribe to the parts, then claim: the box sends to whoever listens."""
@@ -115,7 +115,7 @@ class Exchange:
 
     def _on_part(self, incoming: Incoming) -> None:
         incoming.acknowledge()
-        _, name, part, of = parse_part_topic(incoming.topic.removeprefix(f"{self._topic}/"))
+        _, name, part, of = parse_part_topic(_with_dots(incoming.topic.removeprefix(f"{self._topic}/")))
         with self._changed:
             try:
                 self._unreported += self._gathering.add(name, part, of, incoming.payload)
@@ -152,3 +152,9 @@ class Exchange:
             return Gathering(self._folder, offer.artefacts)
         except OSError as error:
             raise NotNow(f"the work folder cannot be used: {error}") from error
+
+
+def _with_dots(topic: str) -> str:
+    """The topic as the box published it: RabbitMQ makes slashes of the dots in ``picture.webp``."""
+    words = topic.split("/")
+    return "/".join([*words[:2], ".".join(words[2:-2]), *words[-2:]])
