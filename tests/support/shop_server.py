@@ -7,10 +7,14 @@ shop.answers.append((503, {"Retry-After": "2"}))   # for the next PUT
 
 import hashlib
 import threading
+from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import unquote
+
+LOST = 0
+LOG_LENGTH = 10_000
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class ShopServer:
     break_after: int = 0  # every GET of more than so many bytes is cut off after them
     objects: dict[str, bytes] = field(default_factory=dict)
     collections: set[str] = field(default_factory=set)
-    log: list[Request] = field(default_factory=list)
+    log: deque[Request] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -49,6 +53,10 @@ class ShopServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}/shop"
 
+    def store(self, name: str, body: bytes) -> None:
+        """What a PUT does."""
+        self.objects[name] = body
+
     def requests(self, method: str) -> list[Request]:
         return [request for request in self.log if request.method == method]
 
@@ -64,19 +72,27 @@ def _handler(shop: ShopServer) -> type[BaseHTTPRequestHandler]:
             self._get()
 
         def do_PUT(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            size = int(self.headers["Content-Length"])
+            body = self.rfile.read(size)
+            if len(body) < size:
+                self.close_connection = True  # the client is gone
+                return
             with shop.lock:
                 self._note()
-                if shop.answers:
-                    self._say(*shop.answers.pop(0))
+                answer = shop.answers.pop(0) if shop.answers else None
+                if answer is not None and answer[0] != LOST:
+                    self._say(*answer)
                 elif self._precondition_failed():
                     self._say(412, {})
                 elif shop.folders and self._name().rpartition("/")[0] not in shop.collections:
                     self._say(409, {})
                 else:
                     status = 204 if self._name() in shop.objects else 201
-                    shop.objects[self._name()] = body
-                    self._say(status, {})
+                    shop.store(self._name(), body)
+                    if answer is None:
+                        self._say(status, {})
+                    else:
+                        self.close_connection = True
 
         def do_DELETE(self) -> None:
             with shop.lock:

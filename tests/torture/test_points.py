@@ -37,6 +37,19 @@ UPLOADING = """\
 5 fdatasync(8</work/ledger.sqlite-wal>) = 0
 6 sendto(10<socket:[2]>, "2\\215packshot/box/receipt/x\\0\\10", 40) = 40
 """
+UPLOADING_TO_WEB = """\
+5 fdatasync(8</work/ledger.sqlite-wal>) = 0
+5 sendto(9<socket:[3]>, "PUT /shop/A-0/A-0_0.packshot.json HTTP/1.1\\r", 40) = 40
+5 recvfrom(9<socket:[3]>, "HTTP/1.1 201", 12) = 12
+5 sendto(9<socket:[3]>, "PUT /shop/A-0/A-0_0.webp HTTP/1.1\\r", 40) = 40
+5 recvfrom(9<socket:[3]>, "HTTP/1.1 201", 12) = 12
+5 sendto(9<socket:[3]>, "PUT /shop/A-0/A-0_0.packshot.json HTTP/1.1\\r", 40) = 40
+5 sendto(9<socket:[3]>, "{", 1) = 1
+5 recvfrom(9<socket:[3]>, "HTTP/1.1 204", 12) = 12
+5 pwrite64(8</work/ledger.sqlite-wal>, "x", 24, 32) = 24
+5 fdatasync(8</work/ledger.sqlite-wal>) = 0
+6 sendto(10<socket:[2]>, "2\\215packshot/box/receipt/x\\0\\10", 40) = 40
+"""
 
 
 def points(victim: Victim, log: str, folder: Path) -> list[str]:
@@ -56,6 +69,11 @@ def test_from_the_offer_to_the_deletion(tmp_path: Path) -> None:
 
 def test_from_the_intent_to_the_receipt(tmp_path: Path) -> None:
     assert points(Victim.UPLOADER, UPLOADING, tmp_path) == ["S14", "S14", "", "S15", "S15", "S16"]
+
+
+def test_from_the_intent_to_the_receipt_of_a_web_storefront(tmp_path: Path) -> None:
+    expected = ["S14"] * 7 + ["S15"] * 3 + ["S16"]
+    assert points(Victim.UPLOADER, UPLOADING_TO_WEB, tmp_path) == expected
 
 
 def test_a_shot_counts_the_calls_of_each_thread(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ import random
 import shutil
 import subprocess
 import time
+from contextlib import ExitStack
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +19,7 @@ from packshot.config import to_toml
 from tests.support.mosquitto import Broker, free_port
 from tools.torturing.nursery import Nursery
 from tools.torturing.till import Till
+from tools.torturing.webshop import WebShop
 
 NETWORK = Path(__file__).parents[2] / "tests" / "fakes" / "networks" / "tiny.tflite"
 PHOTOS = 7
@@ -27,25 +30,40 @@ STOP_S = 60.0
 DAEMON = "run"
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What kind of house: how many uploaders, the storefront ("folder", "http"), the way there ("mqtt", "url")."""
+
+    uploaders: int = 2
+    target: str = "folder"
+    delivery: str = "mqtt"
+
+
 class House:
     """Everything below one folder. ``with`` starts it and, at the end, kills what is left."""
 
-    def __init__(self, folder: Path, uploaders: int, chance: random.Random) -> None:
-        self.folder, self.chance = folder, chance
+    def __init__(self, folder: Path, plan: Plan, chance: random.Random) -> None:
+        self.folder, self.plan, self.chance = folder, plan, chance
         self.shop, self.spool = folder / "shop", folder / "disk" / "spool"
         self.logs = folder / "logs"
         self.config = folder / "run.toml"
-        self.names = [DAEMON, *(f"uploader-{number}" for number in range(1, uploaders + 1))]
+        self.names = [DAEMON, *(f"uploader-{number}" for number in range(1, plan.uploaders + 1))]
         self.lives = dict.fromkeys(self.names, 0)
         self.own_disk = False
         self.flipped: set[str] = set()  # captures that have had a bit turned on the disk
+        self.web_shop = WebShop(folder=self.shop)
+        self.blobs = WebShop()
+        self._servers = ExitStack()
         self._nursery = Nursery()
         self._processes: dict[str, BaseProcess] = {}
         self._port = free_port()
 
     def __enter__(self) -> Self:
         self.logs.mkdir(parents=True)
+        self.shop.mkdir()
         self._mount()
+        for server in (self.web_shop, self.blobs):
+            self._servers.enter_context(server)
         _make_photos(self.folder / "photos", self.chance)
         for name in self.names:
             self._configure(name)
@@ -60,6 +78,7 @@ class House:
             self.kill(name)
         self.till.close()
         self.broker.kill()
+        self._servers.close()
         if self.own_disk:
             subprocess.run(["umount", "-l", str(self.folder / "disk")], check=False)
 
@@ -67,6 +86,12 @@ class House:
     def uploaders(self) -> list[str]:
         """Their names."""
         return self.names[1:]
+
+    @property
+    def web(self) -> list[WebShop]:
+        """The web servers that take part: the storefront, the object store."""
+        servers = [self.web_shop] if self.plan.target == "http" else []
+        return servers + ([self.blobs] if self.plan.delivery == "url" else [])
 
     def pid(self, name: str) -> int:
         """Of a running process."""
@@ -166,15 +191,24 @@ class House:
             "cut": {"max_attempts": 10},
             # Privacy deletes with the receipt, so that there is always something to be killed at while deleting.
             "spool": {"path": str(self.spool), "min_free_bytes": 0, "privacy": True},
-            "outbox": {"lease_s": 2.0, "max_disconnects": 3},
+            "outbox": {"lease_s": 2.0, "max_disconnects": 3, **self._way()},
             "homeassistant": {"discovery": False},
             "uploader": {
                 "id": name,
-                "options": {"path": str(self.shop)},
+                **self._storefront(),
+                "url_prefixes": [self.blobs.url],
                 "work_path": str(self.folder / "work" / name),
             },
         }
         self._config_of(name).write_text(to_toml(tables), "utf-8")
+
+    def _way(self) -> dict[str, Any]:
+        store = {"kind": "http", "base_url": self.blobs.url}
+        return {"delivery": "url", "store": store} if self.plan.delivery == "url" else {}
+
+    def _storefront(self) -> dict[str, Any]:
+        options = {"base_url": self.web_shop.url} if self.plan.target == "http" else {"path": str(self.shop)}
+        return {"target": self.plan.target, "options": options}
 
 
 def _make_photos(folder: Path, chance: random.Random) -> None:

@@ -119,6 +119,7 @@ class _Uploader:
     """What the calls so far have shown of an uploader."""
 
     last: dict[int, str] = field(default_factory=dict)
+    sent: dict[int, str] = field(default_factory=dict)  # thread -> what its last PUT was about, of a web storefront
     recorded: int = 0  # outcomes in the ledger whose receipt has not been sent
 
     def point(self, call: Call) -> str:
@@ -134,7 +135,19 @@ class _Uploader:
         if call.name == "sendto" and "/receipt/" in call.text:
             self.recorded = max(0, self.recorded - 1)
             return "S16"
-        return "S16" if self.recorded else ""
+        return self._in_web_shop(call) or ("S16" if self.recorded else "")
+
+    def _in_web_shop(self, call: Call) -> str:
+        """A sidecar that follows a picture makes the delivery complete: once it is sent, it may be in the shop."""
+        sent, last = self.sent.get(call.thread, ""), self.last.get(call.thread, "")
+        if call.name == "sendto" and '"PUT /shop/' in call.text:
+            sidecar = ".packshot.json" in call.text
+            self.sent[call.thread] = ("whole" if sent == "picture" else "begun") if sidecar else "picture"
+            self.last[call.thread] = "S14"
+            return "S14"
+        if call.name == "recvfrom" and sent == "whole":
+            self.last[call.thread] = "S15"
+        return self.last[call.thread] if sent and last in ("S14", "S15") else ""
 
     def _on_disk(self, call: Call) -> str:
         name, last = call.path.rpartition("/")[2], self.last.get(call.thread, "")

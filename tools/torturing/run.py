@@ -11,15 +11,17 @@ from pathlib import Path
 
 from packshot.platform.table import table
 from tools.torturing.faults import Torturer
-from tools.torturing.house import DAEMON, House, remove
+from tools.torturing.house import DAEMON, House, Plan, remove
 from tools.torturing.judge import Judgement, judge, under_way
 from tools.torturing.points import POINTS
 
 QUIET_S = 180.0
+COPIES_S = 70.0  # the box looks for copies to remove once a minute
 CHECK_EVERY = 100
 FEWEST = 6  # points with the fewest hits so far are aimed at twice in a round
 TERM_EVERY = 13
 BOTH_EVERY = 11
+MISHAP_EVERY = 3
 
 
 @dataclass
@@ -36,9 +38,10 @@ def run(arguments: list[str]) -> int:
     args = _parse(arguments)
     folder = args.output or Path(tempfile.mkdtemp(prefix="torture-", dir=_memory()))
     folder.mkdir(parents=True, exist_ok=True)
-    print(f"seed {args.seed}, {args.cycles} cycles, {args.uploaders} uploaders, folder {folder}", flush=True)
+    plan = Plan(args.uploaders, args.target, args.delivery)
+    print(f"seed {args.seed}, {args.cycles} cycles, {plan}, folder {folder}", flush=True)
     tally, began = Tally(), time.monotonic()
-    with House(folder / "house", args.uploaders, random.Random(args.seed)) as house:
+    with House(folder / "house", plan, random.Random(args.seed)) as house:
         torturer = Torturer(house)
         try:
             result = _torture(torturer, tally, args.cycles)
@@ -58,6 +61,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--cycles", type=int, default=150, help="orders with at most one fault each")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--uploaders", type=int, default=2)
+    parser.add_argument("--target", choices=["folder", "http"], default="folder", help="what kind of storefront")
+    parser.add_argument("--delivery", choices=["mqtt", "url"], default="mqtt", help="the way of the bytes")
     parser.add_argument("-o", "--output", type=Path, help="folder for everything; kept in any case")
     return parser.parse_args(arguments)
 
@@ -108,6 +113,9 @@ def _schedule(chance: random.Random, cycles: int, hits: Counter[str]) -> Iterato
 def _now_and_then(torturer: Torturer, cycle: int) -> None:
     """What needs no aim: a clean restart, and the power of both ends gone at once."""
     house = torturer.house
+    if cycle % MISHAP_EVERY == 0:
+        for server in house.web:
+            server.mishap(house.chance)
     if cycle % BOTH_EVERY == 0:
         house.till.order(2)
         time.sleep(house.chance.uniform(0, 0.3))
@@ -122,10 +130,15 @@ def _now_and_then(torturer: Torturer, cycle: int) -> None:
 def _checkpoint(torturer: Torturer) -> Judgement:
     """No more faults: wait until all is quiet, then judge, and let the spool check itself."""
     house = torturer.house
+    for server in house.web:
+        server.answers.clear()
     _wait_quiet(torturer)
+    if house.plan.delivery == "url":
+        house.till.wait(lambda: not house.blobs.objects, COPIES_S)
     house.stop(DAEMON)
     result = judge(house.till.orders.values(), house.shop, house.spool)
-    result.wrong += _spool_findings(house)
+    result.wrong += _spool_findings(house) + house.web_shop.problems()
+    result.wrong += [f"{key} was left in the object store" for key in house.blobs.objects]
     if house.till.unanswered:
         result.wrong.append(f"{house.till.unanswered} orders were never acknowledged")
     house.mend()
