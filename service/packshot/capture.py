@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -76,7 +77,9 @@ class CaptureDesk:
         pulse: Pulse,
         settings: DeskSettings,
         on_accepted: Callable[[], None],
+        in_hand: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
+        self._in_hand = in_hand
         self._camera = camera
         self._lamp = lamp
         self._spool = spool
@@ -187,7 +190,8 @@ class CaptureDesk:
             self._finish(job, Outcome(job.request.request_id, error="the service is stopping; repeat the request"))
             return
         try:
-            job.take(job)
+            with self._in_hand():
+                job.take(job)
         except StopDaemon as error:
             self.fatal = error
             self._fail(job, str(error))

@@ -31,8 +31,10 @@ from packshot.platform.board import Board
 from packshot.platform.clock import SystemClock, parse_rfc3339, rfc3339
 from packshot.platform.pulse import Vitals
 from packshot.platform.resources import golden_alpha, golden_photo
+from packshot.platform.runtime import RuntimeFolder
 from packshot.selftest import PartResult, check_engine, check_spool
 from packshot.trigger.port import TriggerAction
+from packshot.updates import UpdatePanel
 from packshot.wiring import devices
 from packshot.wiring.kiosk import open_id_camera, view_encoder
 from packshot.wiring.preview import build_preview
@@ -125,6 +127,7 @@ class _Box:
         stack.callback(self.workshop.close, GRACE_S)
         self.lamp = devices.open_lamp(config.lamp)
         stack.callback(self.lamp.close)
+        self.runtime = RuntimeFolder.of(os.environ)
         self.desk = self._build_desk()
         stack.callback(self.desk.close, GRACE_S)
         self.preview = build_preview(config, self.desk)
@@ -134,6 +137,7 @@ class _Box:
         self.choices = wiring.build_choices(config, self.bus, self.root, self.cutting.presets)
         self.discovery = wiring.build_discovery(config, self.bus, self.root, self.board.model(), self.cutting.presets)
         self.actions = {"reload": self._reload, "restart": self._restart, "selftest": self._selftest}
+        self.updates = UpdatePanel(self.bus, self.root, self.runtime)
         self.commands = self._build_commands()
         self.health = self._build_health()
         self.people: CaptureDesk | None = None
@@ -147,6 +151,7 @@ class _Box:
         self.commands.start()
         self.choices.start()
         self.discovery.start()
+        self.updates.start()
         self.trigger.start(self._on_trigger)
         if self.people:
             self.people.start()
@@ -163,6 +168,7 @@ class _Box:
             if fatal:
                 raise fatal
             self.health.tick()
+            self.updates.tick()
             self._tidy()
             if not self.vitals.stuck():
                 sd_notify.notify("WATCHDOG=1")
@@ -218,6 +224,7 @@ class _Box:
             self.vitals.pulse("capture"),
             DeskSettings(self.config.camera.timeout_s, backdrops=tuple(self.config.lamp.backdrops) or ("",)),
             self.workshop.wake,
+            self.runtime.capture_in_hand,
         )
 
     def _build_commands(self) -> Commands:
@@ -236,7 +243,15 @@ class _Box:
     def _build_health(self) -> Health:
         info = device_info(self.cutting.accelerator, self.board, wiring.capabilities(self.config, self.cutting))
         return Health(
-            self.bus, self.root, self.spool, info, self._problems, lambda: self.desk.busy, self._utc, self.board
+            self.bus,
+            self.root,
+            self.spool,
+            info,
+            self._problems,
+            lambda: self.desk.busy,
+            self._utc,
+            self.board,
+            keep=self.runtime.keep_state,
         )
 
     def _build_kiosk(self, stack: ExitStack) -> "Kiosk":
@@ -302,6 +317,7 @@ class _Box:
         self.health.on_connected()
         self.choices.on_connected()
         self.discovery.on_connected()
+        self.updates.on_connected()
         self.outbox.wake()
 
     def _on_cut(self, capture: Capture, result: CutResult) -> None:

@@ -74,6 +74,15 @@ def _actions(root: str) -> dict[str, dict[str, Any]]:
         "capture": _button(root, "Capture", "capture", "mdi:camera"),
         "plate": _button(root, "Photograph empty stage", "plate", "mdi:image-off-outline", entity_category="config"),
         "restart": _button(root, "Restart", "restart", "mdi:restart", entity_category="config"),
+        "update": {
+            "platform": "update",
+            "name": "Update",
+            "device_class": "firmware",
+            "entity_category": "config",
+            "state_topic": f"{root}/update/state",
+            "command_topic": f"{root}/update/cmd",
+            "payload_install": "install",
+        },
         "last_image": {
             "platform": "image",
             "name": "Last cutout",

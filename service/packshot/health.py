@@ -1,6 +1,7 @@
 """What the box says of itself on ``status``, ``state`` and ``info``; what is wrong is listed, never hidden."""
 
 import logging
+import os
 import platform
 import threading
 import time
@@ -40,7 +41,9 @@ class Health:
         utc: Callable[[], str],
         board: Board,
         every_s: float = 30.0,
+        keep: Callable[[Mapping[str, Any]], None] = lambda _state: None,
     ) -> None:
+        self._keep = keep
         self._bus = bus
         self._root = root
         self._spool = spool
@@ -70,6 +73,7 @@ class Health:
             if force or shape != self._last_shape or now >= self._due:
                 self._last_shape = shape
                 self._due = now + self._every_s
+                self._keep({**state, "version": __version__, "pid": os.getpid()})
                 self._publish("state", msgspec.json.encode(state))
 
     def state(self) -> dict[str, Any]:

@@ -11,11 +11,12 @@ REQUIRED = {
     "binary_sensor": {"state_topic"},
     "select": {"command_topic", "options"},
     "image": {"image_topic"},
+    "update": {"state_topic", "command_topic", "payload_install"},
 }
 KNOWN = {
     "name", "unique_id", "platform", "icon", "entity_category", "command_topic", "state_topic", "value_template",
     "options", "image_topic", "content_type", "device_class", "state_class", "unit_of_measurement",
-    "json_attributes_topic", "json_attributes_template",
+    "json_attributes_topic", "json_attributes_template", "payload_install",
 }  # fmt: skip
 
 
