@@ -133,6 +133,7 @@ COMMANDS: dict[
     "publish": (commands.publish, (_build_folder, _repository, _rollout)),
     "rollout": (commands.rollout, (_version, _repository, _rollout)),
     "withdraw": (commands.withdraw, (_version, _repository, _channel)),
+    "wheels": (commands.wheels, (_version, _repository, _channel, _output)),
     "renew": (commands.renew, (_repository, _renew)),
     "rotate": (commands.rotate, (_repository, _rotate)),
     "status": (commands.status, (_repository, _status)),

@@ -31,6 +31,16 @@ class Channels:
         data = self.store.read_target(target(channel))
         return Channel(FORMAT, channel, ()) if data is None else parse(data, Channel, target(channel))
 
+    def manifests(self, channel: str, version: str) -> dict[str, Manifest]:
+        """Platform to manifest of an offered release; UsageError if the channel does not offer it."""
+        for release in self.read(channel).releases:
+            if release.version == version:
+                return {
+                    platform: parse(self.store.read_listed(name), Manifest, name)
+                    for platform, name in release.manifests.items()
+                }
+        raise UsageError(f"{channel} offers no {version}; tools/release status lists what it offers")
+
     def offer(self, channel: str, manifests: dict[str, Manifest], rollout: Rollout) -> None:
         """Offer a release that is in the repository. UsageError if the channel has one that is newer or the same."""
         first = next(iter(manifests.values()))

@@ -77,6 +77,19 @@ def rollout(args: argparse.Namespace) -> int:
     return 0
 
 
+def wheels(args: argparse.Namespace) -> int:
+    """Copy a release's wheels out of the repository, one folder per platform, for deploy/install.sh --wheelhouse."""
+    store = _store(args)
+    store.check()
+    for platform, manifest in Channels(store).manifests(args.channel, args.version).items():
+        folder = args.output / platform
+        folder.mkdir(parents=True)
+        for file in {*manifest.wheels, *manifest.updater.wheels}:
+            (folder / file.name).write_bytes(store.read_listed(file.target))
+        print(folder)
+    return 0
+
+
 def withdraw(args: argparse.Namespace) -> int:
     """Offer a release no longer. Boxes that run it stay with it until they are offered a newer one."""
     store = _store(args)

@@ -190,6 +190,13 @@ class Store(Repository):
                 return file.read_bytes()
         return None
 
+    def read_listed(self, name: str) -> bytes:
+        """As ``read_target``; UsageError if it is not listed."""
+        data = self.read_target(name)
+        if data is None:
+            raise UsageError(f"{self.folder} lists no {name}; publish it again")
+        return data
+
     def remove_targets(self, names: list[str]) -> None:
         """Take files off the list and out of the folder; targets key needed."""
         with self.edit_targets() as targets:
