@@ -219,6 +219,17 @@ def test_parts_that_were_under_way_when_the_link_broke_are_sent_again(desk: Desk
     assert sorted([*again, *desk.turn()]) == parts(capture, range(2), 2)
 
 
+def test_what_the_claimant_has_although_its_puback_was_lost_is_not_sent_again(desk: Desk) -> None:
+    capture = desk.cut(size=4000)
+    desk.turn()
+    desk.bus.settle_all()
+    desk.claim(capture)
+    assert desk.turn() == parts(capture, range(4), 4)
+    desk.bus.reconnect()
+    desk.claim(capture, have=((0, 2),))
+    assert desk.turn() == parts(capture, range(3, 4), 4)
+
+
 def test_while_nobody_listens_offers_are_repeated_soon_and_then_more_slowly(desk: Desk) -> None:
     capture = desk.cut()
     pauses = []

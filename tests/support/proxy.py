@@ -31,6 +31,7 @@ class Proxy:
         self._stop = threading.Event()
         self.blocked = False
         self.cuts = 0
+        self.carried = [0, 0]  # bytes to the server, bytes from it
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> Self:
@@ -74,10 +75,10 @@ class Proxy:
                 continue
             with self._lock:
                 self._pairs.add((near, far))
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+            for way, (source, sink) in enumerate(((near, far), (far, near))):
+                threading.Thread(target=self._pump, args=(source, sink, way), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, way: int) -> None:
         try:
             while not self._stop.is_set():
                 readable, _, _ = select.select([source], [], [], 0.5)
@@ -87,6 +88,7 @@ class Proxy:
                 if not data:
                     break
                 sink.sendall(data)
+                self.carried[way] += len(data)
                 if self._bytes_per_s:
                     time.sleep(len(data) / self._bytes_per_s)
         except (OSError, ValueError):

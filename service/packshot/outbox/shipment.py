@@ -76,6 +76,7 @@ class Shipment:
         """The claimant reports what it has; when it is stalled, what is missing is sent again."""
         have = self._held(claim)
         self.sent_at = {part: at for part, at in self.sent_at.items() if part not in have}
+        self.todo = deque(part for part in self.todo if part not in have)  # arrived, although the link broke after it
         self.quiet_since = now
         self.renewed(now, lease_s)
         if claim.stalled:
