@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -23,8 +24,9 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from packshot.config import to_toml
+from tests.support.waiting import PATIENCE
 
-WAIT_S = 40.0
+WAIT_S = 40.0 * PATIENCE
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class Heard:
 class Ear:
     """A client that keeps everything below a topic."""
 
-    def __init__(self, port: int, topic: str = "packshot/#", host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, port: int, topic: str = "packshot/#", host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> None:
         self.heard: list[Heard] = []
         self._changed = threading.Condition()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
@@ -52,6 +56,8 @@ class Ear:
         self._subscribed = threading.Event()
         self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
+        if tls is not None:
+            self._client.tls_set_context(tls)
         self._client.connect(host, port)
         self._client.loop_start()
         assert self._subscribed.wait(WAIT_S)
