@@ -124,7 +124,8 @@ class Admin:
         defaults = flatten(msgspec.to_builtins(Config()))
 
         def origin(key: str) -> str:
-            return loaded.origins.get(key) or loaded.origins.get(key.rsplit(".", 1)[0], "default")
+            table = key.rsplit(".", 1)[0] if key.count(".") > 1 else ""  # an entry of lamp.channels and its like
+            return loaded.origins.get(key) or loaded.origins.get(table, "default")
 
         return Settings([Setting(key, value, defaults.get(key), origin(key)) for key, value in sorted(values.items())])
 

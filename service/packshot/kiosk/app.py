@@ -48,6 +48,7 @@ class App:
         on_fatal: Callable[[StopDaemon], None],
     ) -> None:
         self._hub, self._streams, self._logtail = Hub(), Streams(), LogTail()
+        self._logtail.attach()
         self._renditions = Renditions(parts.spool, parts.encoder)
         self._curtain = Curtain(lambda closed: self._hub.post("curtain", {"closed": closed}))
         tries = Tries()
@@ -65,11 +66,7 @@ class App:
         """Send news until cancelled; on the server's loop."""
         self._loop = asyncio.get_running_loop()
         self._hub.start(self._loop)
-        self._logtail.attach()
-        try:
-            await asyncio.gather(self._tell_states(), self._tell_captures())
-        finally:
-            self._logtail.detach()
+        await asyncio.gather(self._tell_states(), self._tell_captures())
 
     def hear(self, capture_id: str, _: Stage) -> None:
         """A capture took a step; returns at once."""
@@ -89,6 +86,7 @@ class App:
 
     def close(self) -> None:
         """After the server has ended."""
+        self._logtail.detach()
         self._renditions.close()
 
     def _application(self, section: KioskSection) -> Starlette:
