@@ -2,15 +2,11 @@
 
 import logging
 import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from enum import Enum
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from packshot import wiring
@@ -29,10 +25,13 @@ from packshot.platform import logs, sd_notify
 from packshot.platform.attempts import Attempts
 from packshot.platform.board import Board
 from packshot.platform.clock import SystemClock, parse_rfc3339, rfc3339
+from packshot.platform.control import Control, Ending, signals
 from packshot.platform.pulse import Vitals
 from packshot.platform.resources import golden_alpha, golden_photo
 from packshot.platform.runtime import RuntimeFolder
+from packshot.platform.exporter import Exporter
 from packshot.selftest import PartResult, check_engine, check_spool
+from packshot.stats import Stats
 from packshot.trigger.port import TriggerAction
 from packshot.updates import UpdatePanel
 from packshot.wiring import devices
@@ -50,39 +49,13 @@ TIDY_EVERY_S = 60.0
 GRACE_S = 60.0
 
 
-class Ending(Enum):
-    """Why serving ended."""
-
-    STOP = "stop"
-    RELOAD = "reload"
-    RESTART = "restart"
-
-
-class Control:
-    """What signals and commands ask of the main loop."""
-
-    def __init__(self) -> None:
-        self.ending: Ending | None = None
-        self._event = threading.Event()
-
-    def ask(self, ending: Ending) -> None:
-        """End serving; the first to ask wins, except that a stop is always a stop."""
-        if self.ending is None or ending is Ending.STOP:
-            self.ending = ending
-        self._event.set()
-
-    def wait(self, timeout_s: float) -> bool:
-        """True once somebody asked."""
-        return self._event.wait(timeout_s)
-
-
 def main(config_path: Path | None) -> int:
     """Serve, again after a reload; returns the exit code. Raises PackshotError when it cannot start or go on."""
     while True:
         loaded = load(config_path, os.environ)
         logs.configure(loaded.config.log.level, loaded.config.log.format)
         control = Control()
-        with _signals(control):
+        with signals(control):
             ending = serve(loaded.config, control, lambda: _validated(config_path))
         if ending is Ending.RESTART:
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves, anew
@@ -140,6 +113,9 @@ class _Box:
         self.updates = UpdatePanel(self.bus, self.root, self.runtime)
         self.commands = self._build_commands()
         self.health = self._build_health()
+        self.stats = Stats(self.bus, self.root, self.health.state, config.stats.every_s)
+        self.announce.listen(self.stats.hear)
+        self.exporter = self._open_exporter(stack)
         self.people: CaptureDesk | None = None
         self.kiosk = self._build_kiosk(stack) if config.kiosk.enabled else None
 
@@ -168,6 +144,7 @@ class _Box:
             if fatal:
                 raise fatal
             self.health.tick()
+            self.stats.tick()
             self.updates.tick()
             self._tidy()
             if not self.vitals.stuck():
@@ -248,11 +225,19 @@ class _Box:
             self.spool,
             info,
             self._problems,
+            lambda: self.cutting.accelerator.engine,
             lambda: self.desk.busy,
             self._utc,
             self.board,
             keep=self.runtime.keep_state,
         )
+
+    def _open_exporter(self, stack: ExitStack) -> Exporter | None:
+        if not self.config.stats.prometheus_port:
+            return None
+        exporter = Exporter(self.config.stats.prometheus_port, self.stats.metrics)
+        stack.callback(exporter.close)
+        return exporter
 
     def _build_kiosk(self, stack: ExitStack) -> "Kiosk":
         """Its modules are imported only here: the libraries of the pages are an extra."""
@@ -309,6 +294,7 @@ class _Box:
             "broker": self.bus.problem,
             "trigger": self.trigger.problem,
             "worker": ", ".join(self.vitals.stuck()),
+            "metrics": self.exporter.problem if self.exporter else "",
             "kiosk": self.kiosk.problem if self.kiosk else "",
             "id camera": self.people.camera_problem if self.people else "",
         }
@@ -322,6 +308,7 @@ class _Box:
 
     def _on_cut(self, capture: Capture, result: CutResult) -> None:
         self.outbox.wake()
+        self.stats.cut(result.engine, result.stage_ms)
         if self.kiosk:
             self.kiosk.on_cut(capture, result)
         publish_last_image(self.bus, self.root, self.cutting.composer, result)
@@ -389,19 +376,3 @@ def _validated(config_path: Path | None) -> Loaded:
 def _log_outcome(outcome: Outcome) -> None:
     if outcome.error:
         logs.event(log, "trigger refused", logging.WARNING, error=outcome.error)
-
-
-@contextmanager
-def _signals(control: Control) -> Iterator[None]:
-    """SIGTERM and SIGINT stop, SIGHUP reloads; the former handlers come back afterwards."""
-    wanted = {signal.SIGTERM: Ending.STOP, signal.SIGINT: Ending.STOP, signal.SIGHUP: Ending.RELOAD}
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        control.ask(wanted[signal.Signals(number)])
-
-    before = {number: signal.signal(number, handle) for number in wanted}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
