@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from packshot.errors import BadMessage, IntegrityError
 from packshot.messages import Offer, OfferedArtefact
-from packshot.parts import part_count, part_span
+from packshot.parts import from_ranges, part_count, part_span
 from packshot.storefront.delivery.gathering import Gathering, remove_stale
 from packshot.storefront.delivery.limits import parse_offer_topic, reason_to_refuse
 
@@ -56,11 +56,38 @@ def test_a_restart_goes_on_where_it_was(tmp_path: Path) -> None:
     assert not again.complete()
 
 
-def test_another_cut_into_parts_begins_afresh(tmp_path: Path) -> None:
-    artefact = offered()
-    first = Gathering(tmp_path, [artefact])
-    first.add(artefact.name, 0, artefact.parts, piece(DATA, 0, artefact.parts))
-    assert Gathering(tmp_path, [offered(part_bytes=50)]).have() == {}
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(size=st.integers(1, 1000), first=st.integers(1, 200), second=st.integers(1, 200), chance=st.randoms())
+def test_another_cut_into_parts_takes_over_what_is_covered(
+    tmp_path: Path, size: int, first: int, second: int, chance: random.Random
+) -> None:
+    """The box makes parts smaller when they lose it the link, and begins with large ones after a restart."""
+    data, folder = chance.randbytes(size), tmp_path / os.urandom(8).hex()
+    old, new = offered(data, part_bytes=first), offered(data, part_bytes=second)
+    gathering, arrived = Gathering(folder, [old]), bytearray(size)
+    for part in chance.sample(range(old.parts), chance.randint(0, old.parts)):
+        gathering.add(old.name, part, old.parts, piece(data, part, old.parts))
+        start, end = part_span(size, part, old.parts)
+        arrived[start:end] = b"\x01" * (end - start)
+    again = Gathering(folder, [new])
+    here = from_ranges(again.have().get(new.name, ()), new.parts)
+    assert here == {part for part in range(new.parts) if all(piece(bytes(arrived), part, new.parts))}
+    for part in set(range(new.parts)) - here:
+        again.add(new.name, part, new.parts, piece(data, part, new.parts))
+    again.check()
+
+
+def test_torn_bytes_of_another_cut_are_thrown_away_with_it(tmp_path: Path) -> None:
+    artefact, other = offered(), offered(part_bytes=50)
+    gathering = Gathering(tmp_path, [artefact])
+    for part in range(artefact.parts):
+        gathering.add(artefact.name, part, artefact.parts, piece(DATA, part, artefact.parts))
+    gathering.path(artefact.name).write_bytes(bytes(len(DATA)))
+    again = Gathering(tmp_path, [other])
+    assert again.complete()
+    with pytest.raises(IntegrityError):
+        again.check()
+    assert again.have() == {}
 
 
 def test_torn_bytes_are_found_and_fetched_again(tmp_path: Path) -> None:

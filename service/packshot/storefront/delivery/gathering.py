@@ -86,14 +86,36 @@ class Gathering:
         fits = len(flags) == artefact.parts and data.stat().st_size == artefact.bytes if flags else False
         if not fits:
             _reserve(data, artefact.bytes)
-            have.write_bytes(bytes(artefact.parts))
-            return bytearray(artefact.parts)
+            flags = self._inherited(artefact, data)
+            have.write_bytes(flags)
         return bytearray(flags)
+
+    def _inherited(self, artefact: OfferedArtefact, data: Path) -> bytes:
+        """Take over what has arrived of the same artefact cut into other parts; which parts are here.
+
+        The other files stay: somebody may be uploading them just now.
+        """
+        flags = bytearray(artefact.parts)
+        for have in sorted(self._folder.glob(f"{artefact.sha256}-*.have")):
+            other = have.with_suffix(".data")
+            if have == self._path(artefact, "have") or not other.exists() or other.stat().st_size != artefact.bytes:
+                continue
+            there = have.read_bytes()
+            spans = [
+                (part_span(artefact.bytes, first, len(there))[0], part_span(artefact.bytes, last, len(there))[1])
+                for first, last in to_ranges(part for part, is_there in enumerate(there) if is_there)
+            ]
+            for part in range(artefact.parts):
+                start, end = part_span(artefact.bytes, part, artefact.parts)
+                if any(first <= start and end <= last for first, last in spans):
+                    _write_at(data, _read_at(other, start, end - start), start)
+                    flags[part] = 1
+        return bytes(flags)
 
     def _discard(self, artefact: OfferedArtefact) -> None:
         with self._lock:
-            for suffix in ("have", "data"):
-                self._path(artefact, suffix).unlink(missing_ok=True)
+            for path in self._folder.glob(f"{artefact.sha256}-*"):
+                path.unlink(missing_ok=True)
             self._have[artefact.name] = self._open(artefact)
 
     def _sha256(self, artefact: OfferedArtefact) -> str:
@@ -122,6 +144,12 @@ def _reserve(path: Path, size: int) -> None:
             os.posix_fallocate(descriptor, 0, size)
     finally:
         os.close(descriptor)
+
+
+def _read_at(path: Path, offset: int, size: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(size)
 
 
 def _write_at(path: Path, data: bytes, offset: int) -> None:
