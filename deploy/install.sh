@@ -4,11 +4,12 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: deploy/install.sh [--wheelhouse DIR] [--uploader] [--system-site-packages] [--dry-run]
+usage: deploy/install.sh [--wheelhouse DIR] [--uploader] [--update-root FILE] [--system-site-packages] [--dry-run]
        deploy/install.sh --uninstall [--purge] [--dry-run]
 
   --wheelhouse DIR         install from the wheels that deploy/wheelhouse put there; no network is used for Python
   --uploader               also run packshot-uploader here
+  --update-root FILE       root.json of the repository of signed releases that this box is to trust
   --system-site-packages   let packshot see the Python packages of the system (default where the camera stack is apt's)
   --dry-run                say what would be done, do nothing
   --uninstall              remove everything but configuration and captures
@@ -18,9 +19,12 @@ TEXT
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here repository=${here%/*}
-readonly prefix=/opt/packshot share=/usr/local/lib units="packshotd.service packshot-uploader.service"
-dry='' uninstall='' purge='' uploader='' site='' wheelhouse='' work=''
+readonly prefix=/opt/packshot share=/usr/local/lib
+dry='' uninstall='' purge='' uploader='' site='' wheelhouse='' work='' update_root='' stamp=''
 changes=()
+# shellcheck source-path=SCRIPTDIR source=update/lay.sh
+. "$here/update/lay.sh"
+readonly units=(packshotd.service packshot-uploader.service "${updater_units[@]}")
 
 main() {
   parse_arguments "$@"
@@ -36,6 +40,7 @@ parse_arguments() {
     case $1 in
       --wheelhouse) wheelhouse=$(realpath -e "${2:?--wheelhouse needs a folder}") && shift ;;
       --uploader) uploader=yes ;;
+      --update-root) update_root=$(realpath -e "${2:?--update-root needs a file}") && shift ;;
       --system-site-packages) site=yes ;;
       --dry-run) dry=yes ;;
       --uninstall) uninstall=yes ;;
@@ -53,6 +58,7 @@ install_all() {
   apt_packages
   files
   slot
+  lay_updater
   services
 }
 
@@ -96,7 +102,7 @@ apt_packages() {
 files() {
   local file
   if put "$here/sysusers.d/packshot.conf" "$share/sysusers.d/packshot.conf"; then act systemd-sysusers packshot.conf; fi
-  for file in "$here"/systemd/packshot*; do
+  for file in "$here"/systemd/packshot* "$here"/update/packshot*; do
     put "$file" "$share/systemd/system/${file##*/}" || true
   done
   if put "$here/udev/70-packshot.rules" "$share/udev/rules.d/70-packshot.rules"; then reload_udev; fi
@@ -123,15 +129,15 @@ reload_udev() {
 # --- The release: a virtual environment of its own, switched to by renaming a symlink ----------------------------------
 
 slot() {
-  local stamp version target
+  local version target
   stamp=$(slot_stamp)
   target=$(find_slot "$stamp")
   if [ -z "$target" ]; then
-    version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' "$repository/service/packshot/__init__.py")
+    version=$(package_version)
     target=$prefix/releases/$version
     [ ! -e "$target/.complete" ] || target+=+${stamp:0:8} # the same version built anew: never touch what runs
     changed "build $target" || return 0
-    build_slot "$target" "$stamp"
+    build_slot "$target"
   fi
   if [ "$(readlink "$prefix/current" 2>/dev/null)" != "releases/${target##*/}" ]; then
     changed "switch $prefix/current to ${target##*/}" || return 0
@@ -140,11 +146,13 @@ slot() {
   link_command
 }
 
+package_version() { sed -n 's/^__version__ = "\(.*\)"/\1/p' "$repository/service/packshot/__init__.py"; }
+
 # What the slot is made of: sources or wheel, lock, interpreter, whether it sees the system's packages.
 slot_stamp() {
   {
     if [ -n "$wheelhouse" ]; then cat "$wheelhouse"/packshot-*.whl; else source_files; fi
-    cat "$here/locks/$lock.txt"
+    cat "$here/locks/$lock.txt" "$here"/{systemd,update,udev,sysusers.d,tmpfiles.d}/*packshot*
     python3 -V
     echo "site=$site"
   } | sha256sum | cut -d' ' -f1
@@ -166,24 +174,37 @@ find_slot() {
 }
 
 build_slot() {
-  local target=$1 stamp=$2 wheel golden
-  if [ -z "$wheelhouse" ]; then
-    say "fetching wheels"
-    wheelhouse=$work/wheelhouse
-    "$here/wheelhouse" "$wheelhouse" "$lock"
-  fi
+  local target=$1 golden
+  fetch_wheels
   say "building $target"
   rm -rf "$target"
   python3 -m venv ${site:+--system-site-packages} "$target"
-  wheel=$(echo "$wheelhouse"/packshot-*.whl)
-  { cat "$here/locks/$lock.txt" && echo "$wheel --hash=sha256:$(sha256sum "$wheel" | cut -d' ' -f1)"; } >"$work/requirements.txt"
-  "$target/bin/pip" install -q --disable-pip-version-check --no-index --find-links "$wheelhouse" --require-hashes \
-    -r "$work/requirements.txt"
+  { cat "$here/locks/$lock.txt" && wheel_requirement; } >"$work/requirements.txt"
+  pip_from_wheelhouse "$target" -r "$work/requirements.txt"
+  describe_slot "$target"
   golden=$("$target/bin/python" -c 'from packshot.platform.resources import package_path as p; print(p("samples"))')
   "$target/bin/packshot" cut "$golden/2-carton.jpg" -o "$work/cut" || fail "$target cannot cut out the golden photo"
   sync -f "$target"
   echo "$stamp" >"$target/.complete" # last: a slot without it is not used
   sync "$target/.complete" "$target"
+}
+
+fetch_wheels() {
+  [ -z "$wheelhouse" ] || return 0
+  say "fetching wheels"
+  wheelhouse=$work/wheelhouse
+  "$here/wheelhouse" "$wheelhouse" "$lock"
+}
+
+wheel_requirement() {
+  local wheel
+  wheel=$(echo "$wheelhouse"/packshot-*.whl)
+  echo "$wheel --hash=sha256:$(sha256sum "$wheel" | cut -d' ' -f1)"
+}
+
+# pip_from_wheelhouse ENVIRONMENT ARGUMENT...
+pip_from_wheelhouse() {
+  "$1/bin/pip" install -q --disable-pip-version-check --no-index --find-links "$wheelhouse" --require-hashes "${@:2}"
 }
 
 switch_to() {
@@ -203,6 +224,7 @@ link_command() {
 
 services() {
   local wanted=(packshot.target packshotd.service ${uploader:+packshot-uploader.service}) unit
+  [ ! -e "$updater_home/run" ] || wanted+=("${updater_units[@]}")
   for unit in "${wanted[@]}"; do
     if [ "$(systemctl is-enabled "$unit" 2>/dev/null)" != enabled ]; then
       if changed "enable $unit"; then systemctl -q enable "$unit"; fi
@@ -229,7 +251,7 @@ services() {
 
 remove_all() {
   local unit
-  for unit in packshot.target $units; do
+  for unit in packshot.target "${units[@]}"; do
     if systemctl -q is-enabled "$unit" 2>/dev/null; then
       if changed "stop and disable $unit"; then
         systemctl -q disable --now "$unit" 2>/dev/null || systemctl -q disable "$unit"
@@ -239,7 +261,7 @@ remove_all() {
   delete "$share"/systemd/system/packshot* "$share/udev/rules.d/70-packshot.rules" "$share/sysusers.d/packshot.conf" \
     "$share/tmpfiles.d/packshot.conf" /usr/local/bin/packshot "$prefix"
   if [ -n "$purge" ]; then
-    delete /etc/packshot /var/lib/packshot /var/lib/packshot-uploader
+    delete /etc/packshot /var/lib/packshot /var/lib/packshot-uploader /var/lib/packshot-updater
     remove_users
   else
     say "kept: /etc/packshot and the captures in /var/lib/packshot (--purge removes them)"

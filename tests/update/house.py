@@ -220,7 +220,7 @@ class House:
 
     # --- Builder -------------------------------------------------------------------------------------------------
 
-    def build(self, slot: Path, wheels: Mapping[Path, str], site_packages: bool, resolve: bool) -> None:
+    def build(self, slot: Path, wheels: Mapping[Path, str], site_packages: bool, own: bool) -> None:
         for wheel in wheels:
             if b"cannot be installed" in wheel.read_bytes():
                 raise UpdateRefused(f"its packages cannot be built: {wheel.name}")

@@ -31,10 +31,11 @@ class Part(Struct, frozen=True):
 class Builder(Protocol):
     """What has to run to make a slot and to try it."""
 
-    def build(self, slot: Path, wheels: Mapping[Path, str], site_packages: bool, resolve: bool) -> None:
+    def build(self, slot: Path, wheels: Mapping[Path, str], site_packages: bool, own: bool) -> None:
         """A venv in ``slot`` with exactly these wheels (path to sha256); raises UpdateRefused.
 
-        ``site_packages``: the system's packages are seen, too. ``resolve``: pip checks that nothing is missing.
+        ``site_packages``: the system's packages are seen, too. ``own``: it is the updater's, so with pip, and without
+        what packshot needs to make pictures; else pip checks that nothing is missing.
         """
 
     def selftest(self, slot: Path, parts: Sequence[str], calm: bool) -> list[Part]:
@@ -53,16 +54,16 @@ class VenvBuilder:
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
 
-    def build(self, slot: Path, wheels: Mapping[Path, str], site_packages: bool, resolve: bool) -> None:
+    def build(self, slot: Path, wheels: Mapping[Path, str], site_packages: bool, own: bool) -> None:
         """See ``Builder.build``."""
-        options = ["--system-site-packages"] if site_packages else []
+        options = [*(["--system-site-packages"] if site_packages else []), *([] if own else ["--without-pip"])]
         python = os.path.realpath(sys.executable)
-        self._run("the environment", [python, "-m", "venv", "--without-pip", *options, str(slot)])
+        self._run("the environment", [python, "-m", "venv", *options, str(slot)])
         requirements = self._scratch / "requirements.txt"
         requirements.write_text("".join(f"{wheel} --hash=sha256:{digest}\n" for wheel, digest in wheels.items()))
         pip = [sys.executable, "-m", "pip", "--python", str(slot / "bin/python"), "--isolated", "install", "-q"]
         pip += ["--disable-pip-version-check", "--no-cache-dir", "--no-index", "--require-hashes"]
-        pip += ["--only-binary", ":all:", *([] if resolve else ["--no-deps"]), "-r", str(requirements)]
+        pip += ["--only-binary", ":all:", *(["--no-deps"] if own else []), "-r", str(requirements)]
         self._run("its packages", pip)
 
     def selftest(self, slot: Path, parts: Sequence[str], calm: bool) -> list[Part]:

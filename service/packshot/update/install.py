@@ -42,13 +42,13 @@ class _Head(Struct, frozen=True):
 
 
 @contextmanager
-def only_updater(box: Box) -> Iterator[None]:
-    """One updater at a time; raises UpdateBusy at once where another is at work."""
+def only_updater(box: Box, wait_s: float = 0.0) -> Iterator[None]:
+    """One updater at a time; raises UpdateBusy where another is at work for longer than ``wait_s``."""
     with disk_errors("the updater's folder"):
         box.states.prepare()
         lock = FileLock(box.layout.lock)
     try:
-        if not lock.acquire():
+        if not lock.acquire(wait_s):
             raise UpdateBusy("another updater is at work here; `packshot update status` shows what it does")
         yield
     finally:

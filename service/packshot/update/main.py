@@ -19,6 +19,9 @@ from packshot.update.report import offered, outcome, status, status_lines
 from packshot.update.repository import check_anchor, read_anchor
 from packshot.update.state import Phase
 
+WATCH_EVERY_S = 5.0
+PATIENCE_S = 30.0  # of a person's command, while the watch takes a look
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Subcommands and their options; ``guard``, ``watch`` and ``selfcheck`` are for units and renewal."""
@@ -81,10 +84,13 @@ def _check_words(said: dict[str, Any]) -> str:
 def _install(box: Box, args: argparse.Namespace) -> int:
     if args.requested:
         box.layout.request.unlink(missing_ok=True)
+    if args.automatic and not box.settings.update.url:
+        box.say("update.url is not set: this box does not look for updates by itself")
+        return 0
     if args.automatic and not box.settings.update.automatic:
         return _check(box, args)
     wish = Wish(args.version, args.any_ring, args.again, not args.no_wait)
-    with only_updater(box):
+    with only_updater(box, PATIENCE_S):
         result = install(box, lambda: open_repository(box, args.folder), wish)
     if result.word == "renewed":
         _start_anew(box)
@@ -92,7 +98,7 @@ def _install(box: Box, args: argparse.Namespace) -> int:
 
 
 def _rollback(box: Box, args: argparse.Namespace) -> int:
-    with only_updater(box):
+    with only_updater(box, PATIENCE_S):
         result = roll_back_by_hand(box)
     return _tell(box, args, result, bad=())
 
@@ -124,12 +130,14 @@ def _guard(box: Box, _args: argparse.Namespace) -> int:
 
 
 def _watch(box: Box, _args: argparse.Namespace) -> int:
-    try:
-        with only_updater(box):
-            state = watch.tick(box)
-    except UpdateBusy:
-        return 0  # whoever is at work looks after it
-    box.say(str(state.phase))
+    """Between two looks others may have their turn: a rollback by hand, or an install that watches by itself."""
+    while box.layout.pending.exists():
+        try:
+            with only_updater(box):
+                watch.tick(box)
+        except UpdateBusy:
+            box.say("somebody else looks after it")
+        box.sleep(WATCH_EVERY_S)
     return 0
 
 

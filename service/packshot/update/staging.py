@@ -79,7 +79,7 @@ def build(
     with disk_errors(f"slot {slot}"):
         path = slots.clear(slot)
         try:
-            box.builder.build(path, wheels, _site_packages(box) and fill is not None, resolve=fill is not None)
+            box.builder.build(path, wheels, fill is not None and _site_packages(box), own=fill is None)
             if fill:
                 fill(path)
             slots.seal(slot, stamp)

@@ -1,0 +1,65 @@
+# shellcheck shell=bash
+# Sourced by deploy/install.sh: the updater's own environment, outside the releases, and its trust anchor.
+
+readonly updater_home=$prefix/updater
+readonly updater_units=(packshot-update-watch.path packshot-update-request.path packshot-update.timer)
+
+# Builds the environment where this checkout's is not there, and switches to it; without its wheels, says so.
+lay_updater() {
+  local updater_stamp slot
+  [ -z "$update_root" ] || put "$update_root" /etc/packshot/update/root.json || true
+  updater_stamp=$({ echo "$stamp" && cat "$here/locks/updater.txt"; } | sha256sum | cut -d' ' -f1)
+  slot=$(grep -lsx "$updater_stamp" "$updater_home"/releases/*/.complete | head -n1) || true
+  if [ -z "$slot" ]; then
+    build_updater "$updater_stamp" || return 0
+  elif [ ! -e "$updater_home/current" ]; then
+    switch_updater "$(basename "${slot%/.complete}")"
+  fi
+  put "$here/update/run" "$updater_home/run" && [ -z "$dry" ] && chmod 0755 "$updater_home/run"
+  return 0
+}
+
+build_updater() {
+  local mark=$1 name target
+  name=$(package_version)
+  [ ! -e "$updater_home/releases/$name" ] || name+=+${mark:0:8}
+  target=$updater_home/releases/$name
+  changed "build $target" || return 0
+  fetch_wheels
+  if ! compgen -G "$wheelhouse/tuf-*.whl" >/dev/null; then
+    say "the wheelhouse has no tuf: no updater is installed, \`packshot update\` will not work"
+    return 1
+  fi
+  rm -rf "$target"
+  python3 -m venv "$target"
+  pip_from_wheelhouse "$target" --no-deps -r "$here/locks/updater.txt"
+  wheel_requirement >"$work/updater.txt"
+  pip_from_wheelhouse "$target" --no-deps -r "$work/updater.txt"
+  sync -f "$target"
+  echo "$mark" >"$target/.complete" # last: one without it is not used
+  sync "$target/.complete" "$target"
+  switch_updater "$name"
+}
+
+switch_updater() {
+  if [ -e "$updater_home/current" ]; then
+    ln -sfn "$(readlink "$updater_home/current")" "$updater_home/.previous.new"
+    mv -T "$updater_home/.previous.new" "$updater_home/previous"
+  fi
+  ln -sfn "releases/$1" "$updater_home/.current.new"
+  mv -T "$updater_home/.current.new" "$updater_home/current"
+  sync "$updater_home"
+}
+
+# What the updater reads of a slot: what lies there, and the files outside it that belong to it.
+describe_slot() {
+  local target=$1 folder file flavour=''
+  [ "$lock" = runtime ] || flavour=-${lock#*-}
+  printf '{"v": 1, "version": "%s", "sequence": 0, "platform": "%s-cp%s%s", "manifest_sha256": ""}\n' "$(package_version)" \
+    "$(uname -m)" "$(python3 -c 'import sys; print("%d%d" % sys.version_info[:2])')" "$flavour" >"$target/release.json"
+  for folder in systemd udev sysusers.d tmpfiles.d; do
+    install -d "$target/deploy/$folder"
+    install -m 0644 "$here/$folder"/*packshot* "$target/deploy/$folder/"
+  done
+  for file in "$here"/update/packshot-*; do install -m 0644 "$file" "$target/deploy/systemd/"; done
+}
