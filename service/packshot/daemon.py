@@ -26,10 +26,10 @@ from packshot.platform.attempts import Attempts
 from packshot.platform.board import Board
 from packshot.platform.clock import SystemClock, parse_rfc3339, rfc3339
 from packshot.platform.control import Control, Ending, signals
+from packshot.platform.exporter import Exporter
 from packshot.platform.pulse import Vitals
 from packshot.platform.resources import golden_alpha, golden_photo
 from packshot.platform.runtime import RuntimeFolder
-from packshot.platform.exporter import Exporter
 from packshot.selftest import PartResult, check_engine, check_spool
 from packshot.stats import Stats
 from packshot.trigger.port import TriggerAction

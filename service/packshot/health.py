@@ -13,7 +13,7 @@ import msgspec
 from packshot import __version__
 from packshot.accelerator.port import Accelerator
 from packshot.bus.port import Bus
-from packshot.errors import BrokerError, SpoolError
+from packshot.errors import BrokerError, SpoolError, SpoolFull
 from packshot.messages import CaptureCommand, CaptureVerb, PlainVerb
 from packshot.platform.board import Board
 from packshot.platform.logs import event
@@ -22,6 +22,8 @@ from packshot.spool.port import Spool
 log = logging.getLogger(__name__)
 
 PROBLEM_TEMPERATURE_C = 80.0
+PROBLEM_MEMORY_BYTES = 64 << 20
+ROOM_EVERY_S = 5.0
 
 Problems = Callable[[], Mapping[str, str]]
 """Part ("camera", "engine", ...) -> empty or one line that says what is wrong with it."""
@@ -37,6 +39,7 @@ class Health:
         spool: Spool,
         info: Mapping[str, Any],
         problems: Problems,
+        engine: Callable[[], str],
         busy: Callable[[], bool],
         utc: Callable[[], str],
         board: Board,
@@ -49,11 +52,14 @@ class Health:
         self._spool = spool
         self._info = info
         self._problems = problems
+        self._engine = engine
         self._busy = busy
         self._utc = utc
         self._board = board
         self._every_s = every_s
         self._due = 0.0
+        self._room_due = 0.0
+        self._no_room = ""
         self._last_shape: tuple[Any, ...] = ()
         self._lock = threading.Lock()
 
@@ -80,24 +86,34 @@ class Health:
         """The payload of ``state``."""
         problems = {part: problem for part, problem in self._problems().items() if problem}
         spool = self._spool_state(problems)
-        temperature = self._board.temperature_c()
-        if temperature is not None and temperature >= PROBLEM_TEMPERATURE_C:
-            problems["temperature"] = f"{temperature:.0f} degrees Celsius; give the box air"
-        limits = self._board.throttled()
-        if limits:
-            problems["power"] = f"the firmware reports {', '.join(limits)}; check supply and cooling"
+        board = self._board_state(problems)
         return {
             "v": 1,
             "ts": self._utc(),
             "monotonic_ms": time.monotonic_ns() // 1_000_000,
             "camera": "problem" if "camera" in problems else "ok",
-            "engine": self._info.get("engine", ""),
+            "engine": self._engine(),
             "spool": spool,
-            "memory_bytes": self._board.resident_bytes(),
-            "temperature_c": temperature,
-            "throttled": limits,
+            **board,
             "busy": self._busy(),
             "degraded": [f"{part}: {problem}" for part, problem in sorted(problems.items())],
+        }
+
+    def _board_state(self, problems: dict[str, str]) -> dict[str, Any]:
+        temperature, available = self._board.temperature_c(), self._board.memory_available_bytes()
+        limits = self._board.throttled()
+        if temperature is not None and temperature >= PROBLEM_TEMPERATURE_C:
+            problems["temperature"] = f"{temperature:.0f} degrees Celsius; give the box air"
+        if available is not None and available < PROBLEM_MEMORY_BYTES:
+            problems["memory"] = f"{available >> 20} MiB are left; end what else runs here, or restart the box"
+        if limits:
+            problems["power"] = f"the board reports {', '.join(limits)}; check supply and cooling"
+        return {
+            "memory_bytes": self._board.resident_bytes(),
+            "memory_available_bytes": available,
+            "temperature_c": temperature,
+            "throttled": limits,
+            "under_voltage": "under-voltage" in limits,
         }
 
     def _spool_state(self, problems: dict[str, str]) -> dict[str, Any]:
@@ -106,6 +122,11 @@ class Health:
         except SpoolError as error:
             problems["spool"] = str(error)
             return {"waiting": 0}
+        if time.monotonic() >= self._room_due:
+            self._room_due = time.monotonic() + ROOM_EVERY_S
+            self._no_room = self._look_for_room()
+        if self._no_room:
+            problems["disk"] = self._no_room
         return {
             "waiting": depth.waiting,
             "stages": {stage.value: count for stage, count in depth.per_stage.items() if count},
@@ -113,6 +134,14 @@ class Health:
             "used_bytes": depth.used_bytes,
             "free_bytes": depth.free_bytes,
         }
+
+    def _look_for_room(self) -> str:
+        """Why the next shutter would be refused, or ""."""
+        try:
+            self._spool.check_room()
+        except (SpoolFull, SpoolError) as error:
+            return str(error)
+        return ""
 
     def _publish(self, name: str, payload: bytes) -> None:
         if not self._bus.connected:

@@ -183,6 +183,13 @@ class KioskSection(Section, frozen=True):
     id_specs_file: str = ""  # TOML with ID photo specs of your own
 
 
+class StatsSection(Section, frozen=True):
+    """Numbers over time."""
+
+    every_s: Seconds = 60.0  # how often they go to the topic "stats"; 0 = never
+    prometheus_port: Annotated[int, Meta(ge=0, le=65535)] = 0  # http://127.0.0.1:PORT/metrics; 0 = off
+
+
 class LogSection(Section, frozen=True):
     """What is logged, to the journal or to stderr."""
 
@@ -208,4 +215,5 @@ class Config(Section, frozen=True):
     homeassistant: HomeAssistantSection = HomeAssistantSection()
     update: UpdateSection = UpdateSection()
     kiosk: KioskSection = KioskSection()
+    stats: StatsSection = StatsSection()
     log: LogSection = LogSection()
