@@ -8,24 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from packshot.config import to_toml
 from tests.container.device import SOURCE, WHEELS, Device, base_root, what_is_missing, wheelhouse
 from tests.support.appliance import Ear
+from tests.support.guest import BROKER, TEST_CONFIG, configure, device_id, order, receipted, topic
 from tests.support.waiting import eventually
 
 INSIDE = f"{SOURCE}/tests/container/inside"
 INSTALL = (f"{SOURCE}/deploy/install.sh", "--wheelhouse", WHEELS, "--uploader", "--system-site-packages")
-SAMPLES = "/opt/packshot/current/lib/python3.11/site-packages/packshot/samples"
-TEST_CONFIG = "/etc/packshot/conf.d/50-test.toml"
-BROKER = "listener 1883\nallow_anonymous true\npersistence true\nautosave_on_changes true\nautosave_interval 1\n"
 LIFE = ("test_installation", "test_service", "test_faults", "test_read_only_root", "test_uninstallation")
-FOLDER_CAMERA = {"kind": "folder", "source": SAMPLES}
-BASE = {
-    "mqtt": {"host": "127.0.0.1"},
-    "camera": FOLDER_CAMERA,
-    "spool": {"min_free_bytes": 0},
-    "outbox": {"lease_s": 5.0},
-}
+
+__all__ = ["TEST_CONFIG", "configure", "device_id", "order", "receipted", "state_becomes", "topic"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -92,33 +84,6 @@ def ear(device: Device) -> Iterator[Ear]:
     """A till on another machine."""
     with Ear(1883, host=device.address) as listening:
         yield listening
-
-
-def configure(device: Device, **tables: dict[str, object]) -> None:
-    """Write the test's configuration and start the daemon anew; returns when systemd calls it ready."""
-    device.write(TEST_CONFIG, to_toml({**BASE, **tables}))
-    device.run("systemctl", "restart", "packshotd", "packshot-uploader")
-
-
-def device_id(device: Device) -> str:
-    return device.out("sed", "-n", 's/^id = "\\(.*\\)"/\\1/p', "/etc/packshot/conf.d/10-device.toml")
-
-
-def topic(device: Device, name: str) -> str:
-    return f"packshot/{device_id(device)}/{name}"
-
-
-def order(device: Device, ear: Ear, request_id: str, sku: str = "A-1") -> str:
-    """Ask for a photo as a till does; the capture id of the answer."""
-    ear.wait(topic(device, "status"), lambda message: message.payload == b"online")
-    ear.publish(topic(device, "cmd/capture"), f'{{"request_id": "{request_id}", "sku": "{sku}"}}'.encode())
-    answer = ear.wait(topic(device, "response/capture"), lambda message: message.json["request_id"] == request_id).json
-    assert answer["status"] == "ok", answer
-    return str(answer["data"]["capture_id"])
-
-
-def receipted(device: Device, ear: Ear, capture_id: str) -> None:
-    ear.wait(topic(device, f"job/{capture_id}"), lambda message: message.json["stage"] == "receipted")
 
 
 def state_becomes(device: Device, ear: Ear, condition: Callable[[dict[str, object]], bool], what: str) -> None:

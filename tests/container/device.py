@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Self
 
+from tests.support.guest import Guest
 from tests.support.waiting import eventually
 
 PACKAGES = (
@@ -54,7 +55,7 @@ def base_root(packages: str = PACKAGES) -> Path:
         include = packages.replace(" ", ",")
         try:
             partial.parent.mkdir(parents=True, exist_ok=True)
-            _host("mmdebstrap", "-q", "--variant=minbase", f"--include={include}", "bookworm", str(partial))
+            host("mmdebstrap", "-q", "--variant=minbase", f"--include={include}", "bookworm", str(partial))
             partial.rename(root)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -65,11 +66,11 @@ def wheelhouse() -> Path:
     """Wheels of the locked packages (cached) and of the package as it is now."""
     lock = REPOSITORY / "deploy/locks/runtime.txt"
     folder = CACHE / "wheelhouses" / f"runtime-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
-    _host(str(REPOSITORY / "deploy/wheelhouse"), str(folder), PYTHON="/usr/bin/python3")
+    host(str(REPOSITORY / "deploy/wheelhouse"), str(folder), PYTHON="/usr/bin/python3")
     return folder
 
 
-class Device:
+class Device(Guest):
     """One machine. Its disk is an overlay over ``root`` in ``folder`` and outlives a power cut, as a disk does.
 
     The repository is there as ``SOURCE``, the wheels as ``WHEELS``, both read-only.
@@ -88,14 +89,14 @@ class Device:
         for part in ("disk", "upper", "work"):
             (folder / part).mkdir()
         options = f"lowerdir={root},upperdir={folder / 'upper'},workdir={folder / 'work'}"
-        _host("mount", "-t", "overlay", "overlay", "-o", options, str(self.root))
+        host("mount", "-t", "overlay", "overlay", "-o", options, str(self.root))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.cut_power()
-        _host("umount", str(self.root))
+        host("umount", str(self.root))
         for group in _cgroups(self.name):
             for inner in sorted(group.rglob("*/"), reverse=True):
                 inner.rmdir()
@@ -139,30 +140,6 @@ class Device:
         assert not check or done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
-    def out(self, *command: str) -> str:
-        """What a command inside prints, whatever its exit code."""
-        return self.run(*command, check=False).stdout.strip()
-
-    def property(self, unit: str, name: str) -> str:
-        """``systemctl show -p NAME --value``."""
-        return self.out("systemctl", "show", "-p", name, "--value", unit)
-
-    def until_active(self, unit: str) -> None:
-        """Wait for a unit to be up; what it logged is the failure's text."""
-        try:
-            eventually(lambda: self.out("systemctl", "is-active", unit) == "active", f"{unit} being up")
-        except AssertionError as error:
-            status = self.out("systemctl", "status", "--no-pager", unit)
-            raise AssertionError(f"{error}\n{status}\n{self.journal(unit)[-3000:]}") from error
-
-    def write(self, path: str, text: str) -> None:
-        """Create a file inside."""
-        self.run("sh", "-c", 'mkdir -p "$(dirname "$0")" && cat >"$0"', path, stdin=text)
-
-    def journal(self, unit: str, *arguments: str) -> str:
-        """The unit's log of this boot."""
-        return self.out("journalctl", "-b", "-u", unit, "-o", "cat", "--no-pager", *arguments)
-
     def power_off(self) -> None:
         """Shut down in good order."""
         os.kill(self.leader, POWER_OFF)
@@ -195,11 +172,11 @@ class Device:
 
     def _connect(self) -> None:
         eventually(Path("/sys/class/net", self._interface).exists, "the network of the container", BOOT_S)
-        _host("ip", "addr", "replace", f"{self._host_address}/30", "dev", self._interface)
-        _host("ip", "link", "set", self._interface, "up")
+        host("ip", "addr", "replace", f"{self._host_address}/30", "dev", self._interface)
+        host("ip", "link", "set", self._interface, "up")
         inside = ("nsenter", "-t", str(self.leader), "-n", "ip")
-        _host(*inside, "addr", "replace", f"{self.address}/30", "dev", "host0")
-        _host(*inside, "link", "set", "host0", "up")
+        host(*inside, "addr", "replace", f"{self.address}/30", "dev", "host0")
+        host(*inside, "link", "set", "host0", "up")
 
     def _is_up(self) -> bool:
         state = self.out("systemctl", "is-system-running")
@@ -219,7 +196,8 @@ def _cgroups(name: str, make: bool = False) -> list[Path]:
     return [group for group in groups if group.is_dir()]
 
 
-def _host(*command: str, **environment: str) -> None:
+def host(*command: str, **environment: str) -> None:
+    """A command on this machine; raises CalledProcessError with what it said."""
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment})
     if done.returncode:
         raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)

@@ -1,9 +1,11 @@
 """Waiting for something to become true, with a limit so generous that only a real failure meets it."""
 
+import os
 import time
 from collections.abc import Callable
 
-WAIT_S = 30.0
+PATIENCE = float(os.environ.get("PACKSHOT_TEST_PATIENCE", "1"))  # more where machines are emulated
+WAIT_S = 30.0 * PATIENCE
 
 
 def eventually(condition: Callable[[], object], what: str = "the condition", timeout_s: float = WAIT_S) -> None:
