@@ -37,7 +37,7 @@ def our_colours(scene: Scene) -> tuple[float, float]:
     began = perf_counter()
     small = cv2.resize(alpha, size[::-1], interpolation=cv2.INTER_AREA)
     colours = estimate_colours(stretch(scene.photo, *size), np.asarray(small, np.uint8))
-    rgba = decontaminate(scene.photo, alpha, colours, (0, 0, width, height))
+    rgba = decontaminate(scene.photo, alpha, colours)
     ms = (perf_counter() - began) * 1000
     band = (scene.alpha > 0.05) & (scene.alpha < 0.95)
     return float(np.abs(rgba[..., :3] / 255 - scene.foreground)[band].mean()), ms

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from packshot.cutout import CutResult
 from packshot.encode.port import EncodeSettings, Patch, Photo, PictureEncoder, PictureFormat
 from packshot.errors import BadImage
-from packshot.matting.compose import add_contact_shadow, lay_on_colour, lay_on_picture, scale_rgba
+from packshot.matting.compose import add_contact_shadow, lay_on_colour, lay_on_picture
 from packshot.presets import Preset, lay_out
 
 RGB8 = NDArray[np.uint8]
@@ -45,7 +45,7 @@ class Composer:
         if background is not None:
             rgb = lay_on_picture(_whole(patch), background)
         elif colour is not None:
-            rgb = lay_on_colour(_whole(patch), colour)
+            rgb = _on_colour(patch, colour)
 
         def encoded(quality: int) -> bytes:
             settings = EncodeSettings(form, quality, preset.exact_background and background is None)
@@ -87,7 +87,7 @@ def _arrange(result: CutResult, preset: Preset) -> Patch:
     if result.bbox is None:
         raise ValueError("there is no subject to place; publish nothing for an empty verdict")
     layout = lay_out(result.bbox[2], result.bbox[3], preset)
-    rgba = scale_rgba(result.box_rgba, layout.subject_width, layout.subject_height)
+    rgba = result.subject.scaled(layout.subject_width, layout.subject_height)
     return Patch(rgba, layout.top, layout.left, layout.height, layout.width)
 
 
@@ -95,6 +95,14 @@ def _shadowed(patch: Patch, strength: float) -> Patch:
     if strength <= 0:
         return patch
     return Patch(add_contact_shadow(_whole(patch), strength), 0, 0, patch.height, patch.width)
+
+
+def _on_colour(patch: Patch, colour: tuple[int, int, int]) -> RGB8:
+    canvas = np.empty((patch.height, patch.width, 3), np.uint8)
+    canvas[:] = colour
+    rows, columns = patch.rgba.shape[:2]
+    canvas[patch.top : patch.top + rows, patch.left : patch.left + columns] = lay_on_colour(patch.rgba, colour)
+    return canvas
 
 
 def _whole(patch: Patch) -> RGBA8:

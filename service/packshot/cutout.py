@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from time import perf_counter
 from typing import TypeVar
 
@@ -15,12 +16,13 @@ from packshot.accelerator.port import Accelerator
 from packshot.domain import Decision, Verdict
 from packshot.encode.port import DecodeLimits, Patch, Photo, PhotoDecoder
 from packshot.matting.backdrops import BackdropSettings, triangulate
-from packshot.matting.band import UNKNOWN
+from packshot.matting.band import UNKNOWN, Place
 from packshot.matting.cleanup import drop_specks, split_subjects
-from packshot.matting.foreground import Colours, ColourSettings, decontaminate, estimate_colours
+from packshot.matting.foreground import Colours, ColourSettings, estimate_colours
 from packshot.matting.plate import PlateSettings, PlateState, fit_plate, move_plate
 from packshot.matting.plate_matte import alpha_on_plate, matte_on_plate
-from packshot.matting.refine import EdgeSettings, Matte, Profile, coarse_matte, fine_alpha
+from packshot.matting.refine import EdgeSettings, Matte, Profile, coarse_matte, fine_alpha, subject_alpha
+from packshot.matting.subject import Subject
 from packshot.matting.tensor import coarse_mask, network_input, stretch
 from packshot.matting.verdict import Thresholds, judge
 
@@ -28,10 +30,11 @@ RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
 Alpha8 = NDArray[np.uint8]
 Mask = NDArray[np.float32]
+Box = tuple[int, int, int, int]
 T = TypeVar("T")
 
 WORKING_SIDE = 1024  # px, of the picture on which network, matte and colours work
-NOTHING: RGBA8 = np.zeros((0, 0, 4), np.uint8)
+NOTHING = Subject(np.zeros((0, 0, 3), np.uint8), np.zeros((0, 0), np.uint8))
 REDUCED_SIDE = 560  # px, the least shorter side of a reduced decode
 
 
@@ -50,16 +53,17 @@ class CutOptions:
 
 @dataclass(frozen=True)
 class CutResult:
-    """One cutout. ``box_rgba`` is its straight-alpha RGBA inside ``bbox``, outside everything is transparent.
+    """One cutout: the subject inside ``bbox``, outside everything is transparent.
 
     ``bbox`` is (left, top, width, height) in photo pixels or None where nothing was found; ``fill`` the larger of the
-    box's shares of the frame's width and height; ``stage_ms`` the milliseconds of each stage.
+    box's shares of the frame's width and height; ``stage_ms`` the milliseconds of each stage. Pixels are made when they
+    are asked for, at the size that is asked for.
     """
 
     height: int
     width: int
-    bbox: tuple[int, int, int, int] | None
-    box_rgba: RGBA8 = field(repr=False)
+    bbox: Box | None
+    subject: Subject = field(repr=False)
     verdict: Verdict
     profile: Profile
     engine: str
@@ -70,6 +74,11 @@ class CutResult:
     def fill(self) -> float:
         """The larger of the subject's shares of the frame's width and height; 0 where nothing was found."""
         return 0.0 if self.bbox is None else max(self.bbox[2] / self.width, self.bbox[3] / self.height)
+
+    @cached_property
+    def box_rgba(self) -> RGBA8:
+        """The cutout inside its box, (height, width, 4) uint8 straight alpha."""
+        return self.subject.rgba()
 
     @property
     def patch(self) -> Patch:
@@ -90,16 +99,17 @@ class CutResult:
         whole = np.zeros((self.height, self.width), np.uint8)
         if self.bbox:
             left, top, width, height = self.bbox
-            whole[top : top + height, left : left + width] = self.box_rgba[..., 3]
+            whole[top : top + height, left : left + width] = self.subject.alpha
         return whole
 
 
 @dataclass(frozen=True)
 class _Known:
-    """What edges and colours are made of: matte at working size, colours, alpha (H, W) of the whole photo."""
+    """What a cutout is made of: matte at working size, colours, and alpha in a box outside which it is 0."""
 
     matte: Matte
     colours: Colours
+    box: Box
     alpha: Alpha8
 
 
@@ -142,8 +152,8 @@ class Cutter:
             colours = estimate_colours(small, fine_alpha(small, matte, options.edges), options.colours)
         shot = whole()
         with clock.stage("edges"):
-            alpha = fine_alpha(shot.pixels, matte, options.edges)
-        result = self._result(shot, small, mask, _Known(matte, colours, alpha), options, clock)
+            box, alpha = subject_alpha(shot.pixels, matte, options.edges)
+        result = self._result(shot, small, mask, _Known(matte, colours, box, alpha), options, clock)
         return result if plate is None else _held(result, str(known))
 
     def decode(self, data: bytes, options: CutOptions | None = None) -> Photo:
@@ -167,10 +177,10 @@ class Cutter:
             mask = stretch(alpha, *small.shape[:2]).astype(np.float32) / np.float32(255)
             verdict = judge(mask, small, bbox, replace(options.thresholds, unsure_above=1.0))  # glass may be unsure
         seen = bbox if verdict.decision is not Decision.EMPTY else None
-        box_rgba = _crop(rgba, seen) if seen else NOTHING
+        subject = _own_colours(_crop(rgba, seen)) if seen else NOTHING
         notes = (*photos[0].notes, *photos[1].notes)
         height, width = alpha.shape
-        return CutResult(height, width, seen, box_rgba, verdict, options.profile, "backdrops", clock.total(), notes)
+        return CutResult(height, width, seen, subject, verdict, options.profile, "backdrops", clock.total(), notes)
 
     def _on_plate(
         self, small: RGB8, mask: Mask, shot: Photo, plate: Photo, options: CutOptions, clock: "_StageClock"
@@ -190,22 +200,26 @@ class Cutter:
             seen = matte_on_plate(small, small_background, mask, fit.noise, options.profile, options.edges)
             seen = replace(seen, matte=drop_specks(seen.matte))
             alpha = alpha_on_plate(shot.pixels, background, seen, options.edges)
-        return _Known(seen.matte, seen.colours, alpha)
+        return _Known(seen.matte, seen.colours, (0, 0, *alpha.shape[::-1]), alpha)
 
     def _result(
         self, shot: Photo, small: RGB8, mask: Mask, known: "_Known", options: CutOptions, clock: "_StageClock"
     ) -> CutResult:
         with clock.stage("verdict"):
-            bbox = bounding_box(known.alpha)
+            inner = bounding_box(known.alpha)
+            bbox = _moved(inner, known.box) if inner else None
             verdict = judge(mask, stretch(small, *mask.shape), bbox, options.thresholds)
         seen = bbox if verdict.decision is not Decision.EMPTY else None
-        with clock.stage("colour"):
-            box_rgba = decontaminate(shot.pixels, known.alpha, known.colours, seen) if seen else NOTHING
+        height, width = shot.pixels.shape[:2]
+        subject = NOTHING
+        if seen and inner:
+            place = Place(*seen, of_width=width, of_height=height)
+            subject = Subject(_crop(shot.pixels, seen), _crop(known.alpha, inner), known.colours, place)
         return CutResult(
-            height=shot.pixels.shape[0],
-            width=shot.pixels.shape[1],
+            height=height,
+            width=width,
             bbox=seen,
-            box_rgba=box_rgba,
+            subject=subject,
             verdict=verdict,
             profile=_used_profile(known.matte, options.profile),
             engine=self._accelerator.engine,
@@ -250,11 +264,11 @@ def split(result: CutResult) -> list[CutResult]:
     """One cutout per product, from left to right; the cutout itself where it holds only one."""
     if result.bbox is None:
         return [result]
-    parts = split_subjects(np.ascontiguousarray(result.box_rgba[..., 3]))
+    parts = split_subjects(result.subject.alpha)
     return [result] if len(parts) < 2 else [_part(result, part) for part in parts]
 
 
-def bounding_box(alpha: Alpha8) -> tuple[int, int, int, int] | None:
+def bounding_box(alpha: Alpha8) -> Box | None:
     """(left, top, width, height) of what is not fully transparent, or None."""
     left, top, width, height = cv2.boundingRect(alpha)
     return (left, top, width, height) if width and height else None
@@ -267,19 +281,27 @@ def _working_picture(pixels: RGB8) -> RGB8:
     return pixels if scale >= 1 else stretch(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
-def _crop(rgba: RGBA8, box: tuple[int, int, int, int]) -> RGBA8:
+def _crop(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     left, top, width, height = box
-    return np.ascontiguousarray(rgba[top : top + height, left : left + width])
+    return np.ascontiguousarray(picture[top : top + height, left : left + width])
+
+
+def _moved(inner: Box, outer: Box) -> Box:
+    """A box inside another, in what the other one is measured in."""
+    return (outer[0] + inner[0], outer[1] + inner[1], inner[2], inner[3])
+
+
+def _own_colours(rgba: RGBA8) -> Subject:
+    return Subject(np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3]))
 
 
 def _part(result: CutResult, alpha: Alpha8) -> CutResult:
     """The part of a cutout that ``alpha``, of the size of its box, leaves."""
-    inner = cv2.boundingRect(alpha)
-    rgba = np.dstack([result.box_rgba[..., :3], alpha])
-    rgba[alpha == 0] = 0
-    left, top = result.bbox[:2] if result.bbox else (0, 0)
-    box = (left + inner[0], top + inner[1], inner[2], inner[3])
-    return replace(result, bbox=box, box_rgba=_crop(rgba, (inner[0], inner[1], inner[2], inner[3])))
+    left, top, width, height = cv2.boundingRect(alpha)
+    inner = (left, top, width, height)
+    box = _moved(inner, result.bbox or inner)
+    subject = Subject(_crop(result.box_rgba[..., :3], inner), _crop(alpha, inner))
+    return replace(result, bbox=box, subject=subject)
 
 
 def _held(result: CutResult, reason: str) -> CutResult:

@@ -1,12 +1,14 @@
 """The band: where the coarse mask is unsure, and so where work at full resolution pays."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
+Bytes8 = NDArray[np.uint8]
 Index = NDArray[np.int32]
 Trimap = NDArray[np.uint8]
 Mask = NDArray[np.uint8]
@@ -52,7 +54,35 @@ def points(mask: Mask, left: int = 0, top: int = 0) -> tuple[Index, Index]:
     return x + np.int32(left), y + np.int32(top)
 
 
-def sample(coarse: Float, x: Index, y: Index, height: int, width: int) -> Float:
+@dataclass(frozen=True)
+class Place:
+    """The part of a picture of ``of_width`` x ``of_height`` px that begins at (left, top), all in its pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    of_width: int
+    of_height: int
+
+    @classmethod
+    def whole(cls, height: int, width: int) -> "Place":
+        """All of a picture."""
+        return cls(0, 0, width, height, width, height)
+
+    def within(self, x: Index, y: Index, height: int, width: int) -> tuple[Float, Float, int, int]:
+        """Where pixels (x, y) of the part, scaled to height x width, lie in the whole; as ``sample`` takes it."""
+        across, down = np.float32(self.width / width), np.float32(self.height / height)
+        half = np.float32(0.5)
+        return (
+            (x + half) * across + np.float32(self.left - 0.5),
+            (y + half) * down + np.float32(self.top - 0.5),
+            self.of_height,
+            self.of_width,
+        )
+
+
+def sample(coarse: Float | Bytes8, x: Index | Float, y: Index | Float, height: int, width: int) -> Float:
     """``coarse`` (h, w, C), C <= 4, enlarged bilinearly to height x width, at the pixels (x, y) alone: (N, C).
 
     Sample centres sit at (i + .5) / length, as in ``cv2.resize``.

@@ -8,6 +8,21 @@ from packshot.matting.band import in_between, points
 
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
+Bytes8 = NDArray[np.uint8]
+
+
+def resize(picture: Bytes8, width: int, height: int) -> Bytes8:
+    """A picture (H, W) or (H, W, C) uint8 at another size: areas averaged by whole numbers, the rest bilinear.
+
+    The rest is a scale above one half, where bilinear still sees every pixel, at a fifth of the cost of areas.
+    """
+    down, across = max(1, picture.shape[0] // height), max(1, picture.shape[1] // width)
+    if down * across > 1:
+        size = (-(-picture.shape[1] // across), -(-picture.shape[0] // down))
+        below, right = size[1] * down - picture.shape[0], size[0] * across - picture.shape[1]
+        even = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE) if below or right else picture
+        picture = np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def scale_rgba(rgba: RGBA8, width: int, height: int) -> RGBA8:
@@ -29,13 +44,15 @@ def scale_rgba(rgba: RGBA8, width: int, height: int) -> RGBA8:
 
 def lay_on_colour(rgba: RGBA8, colour: tuple[int, int, int]) -> RGB8:
     """Straight-alpha RGBA over one colour, (H, W, 3) uint8; exact where alpha is 0 or 255."""
-    alpha = np.ascontiguousarray(rgba[..., 3])
+    alpha = np.asarray(cv2.extractChannel(rgba, 3), np.uint8)
     below = np.empty((*alpha.shape, 3), np.uint8)
     below[:] = colour
     mixed = np.asarray(cv2.copyTo(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), alpha, below), np.uint8)
     x, y = points(in_between(alpha))
-    share = alpha[y, x, None].astype(np.float32) / np.float32(255)
-    mixed[y, x] = np.rint(mixed[y, x] * share + np.array(colour, np.float32) * (1 - share))
+    at = y * np.int32(alpha.shape[1]) + x
+    seen = rgba.reshape(-1, 4).take(at, axis=0)
+    share = seen[:, 3:] * np.float32(1 / 255)
+    mixed.reshape(-1, 3)[at] = np.rint(seen[:, :3] * share + np.array(colour, np.float32) * (1 - share))
     return mixed
 
 

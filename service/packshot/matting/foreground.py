@@ -1,129 +1,157 @@
-"""The product's own colour where background shines through its edge: blur-fusion foreground estimation.
+"""The product's own colour where background shines through its edge: blur fusion, level by level.
 
-Forte: Approximate Fast Foreground Colour Estimation, ICIP 2021. The passes run on a picture of about a megapixel, the
-wide one at half of that, the narrow ones in tiles that hold an edge; the last correction uses the photo's own pixels.
+Blur fusion is Forte: Approximate Fast Foreground Colour Estimation, ICIP 2021; going from coarse to fine, so that
+colours reach far into hair, is Germer et al.: Fast Multi-Level Foreground Estimation, ICPR 2020. Fine levels are worked
+on in tiles that hold an edge, the last correction uses the photo's own pixels.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import in_between, points, sample, strips
+from packshot.matting.band import Place, in_between, points, sample, strips
+from packshot.matting.tiles import TileGrid
 
 Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
 Alpha8 = NDArray[np.uint8]
-Box = tuple[int, int, int, int]
-Window = tuple[slice, slice]
 
-TINY = np.float32(1e-5)
+TINY = np.float32(1e-4)
+WHOLE_BELOW = 160  # px of the longer side: levels as small as this are not cut into tiles
 
 
 @dataclass(frozen=True)
 class ColourSettings:
-    """Blur widths in pixels of the picture they run on: of the wide pass at half of it, and of the narrow passes."""
+    """``sizes`` are the blurs of the passes on each level, in its pixels; alpha to the ``power`` weighs pixels."""
 
-    wide: int = 61
-    narrow: tuple[int, ...] = (15, 5, 3)
-    tile: int = 96
+    sizes: tuple[int, ...] = (5, 3, 3)
+    power: int = 3
+    tile: int = 32
 
 
 @dataclass(frozen=True)
 class Colours:
-    """Foreground and background of a whole picture, each (h, w, 3) float32 in [0, 1]; right where alpha is soft."""
+    """Foreground and background of a whole picture, each (h, w, 3) uint8; right where alpha is soft."""
 
-    foreground: Float
-    background: Float
+    foreground: RGB8
+    background: RGB8
 
 
-def blur_fusion(image: Float, alpha: Float, colours: Colours, size: int) -> Colours:
-    """One pass over ``image`` (H, W, 3) and ``alpha`` (H, W), float32 in [0, 1], with a blur of ``size`` px.
+def blur_fusion(
+    image: Float, alpha: Float, start: tuple[Float, Float], sizes: tuple[int, ...], power: int
+) -> tuple[Float, Float]:
+    """Foreground F and background B (H, W, 3) of ``image`` (H, W, 3) and ``alpha`` (H, W), all float32 in [0, 1].
 
-    F = blur(F a) / blur(a), B = blur(B (1 - a)) / blur(1 - a); then both move the least way, measured in squares, that
-    makes a F + (1 - a) B = I, and are clipped. (Forte moves F alone, by a times the residual; this halves the error.)
+    A pass for each size: F = blur(F a^n) / blur(a^n), B = blur(B (1 - a)^n) / blur((1 - a)^n), n = ``power``; then both
+    move the least way, measured in squares, that makes a F + (1 - a) B = I, and are clipped. (Forte has n = 1 and moves
+    F alone, by a times the residual; this leaves half the error.)
     """
-    a, b = alpha[..., None], (1 - alpha)[..., None]
-    weight = _blur(alpha, size)[..., None]
-    foreground = _blur(colours.foreground * a, size)
-    foreground *= 1 / (weight + TINY)
-    background = _blur(colours.background * b, size)
-    background *= 1 / (1 - weight + TINY)
-    residual = image - a * foreground
-    residual -= b * background
-    residual *= 1 / (a * a + b * b)
-    foreground += a * residual
-    background += b * residual
-    return Colours(np.clip(foreground, 0, 1, out=foreground), np.clip(background, 0, 1, out=background))
+    a = _three(alpha)
+    shares = (a, 1 - a)
+    weights = [_power(share, power) + TINY for share in shares]
+    give_way = 1 / (shares[0] * shares[0] + shares[1] * shares[1])
+    colours = list(start)
+    for size in sizes:
+        residual = image.copy()
+        for index, (share, weight) in enumerate(zip(shares, weights, strict=True)):
+            colours[index] = _blur(colours[index] * weight, size)
+            colours[index] *= _three(np.float32(1) / _blur(weight[..., 0], size))
+            residual -= share * colours[index]
+        residual *= give_way
+        for index, share in enumerate(shares):
+            colours[index] += share * residual
+            np.clip(colours[index], 0, 1, out=colours[index])
+    return colours[0], colours[1]
 
 
 def estimate_colours(rgb: RGB8, alpha: Alpha8, settings: ColourSettings | None = None) -> Colours:
     """Foreground and background at the resolution of ``rgb`` (H, W, 3) and ``alpha`` (H, W), both uint8."""
     settings = settings or ColourSettings()
-    height, width = alpha.shape
-    half = (max(1, width // 2), max(1, height // 2))
-    halves = (np.asarray(cv2.resize(part, half, interpolation=cv2.INTER_AREA), np.uint8) for part in (rgb, alpha))
-    small, coverage = (_unit(part) for part in halves)
-    wide = blur_fusion(small, coverage, Colours(small, small), settings.wide)
-    enlarged = (cv2.resize(part, (width, height)) for part in (wide.foreground, wide.background))
-    foreground, background = (np.asarray(part, np.float32) for part in enlarged)
-    margin = sum(size // 2 for size in settings.narrow)
-    result = Colours(foreground.copy(), background.copy())
-    for outer, inner, place in _edge_tiles(alpha, settings.tile, margin):
-        here = Colours(foreground[outer], background[outer])
-        image, coverage = _unit(rgb[outer]), _unit(alpha[outer])
-        for size in settings.narrow:
-            here = blur_fusion(image, coverage, here, size)
-        result.foreground[place], result.background[place] = here.foreground[inner], here.background[inner]
-    return result
+    levels = [(rgb, alpha)]
+    while max(levels[-1][1].shape) > 1:
+        levels.append((_halved(levels[-1][0]), _halved(levels[-1][1])))
+    colours = Colours(levels[-1][0], levels[-1][0])
+    for image, coverage in reversed(levels):
+        size = coverage.shape[::-1]
+        enlarged = [cv2.resize(part, size) for part in (colours.foreground, colours.background)]
+        start = Colours(np.asarray(enlarged[0], np.uint8), np.asarray(enlarged[1], np.uint8))
+        colours = _level(image, coverage, start, settings)
+    return colours
 
 
-def decontaminate(rgb: RGB8, alpha: Alpha8, colours: Colours, box: Box) -> RGBA8:
-    """The cutout inside ``box`` (left, top, width, height): (height, width, 4) uint8, straight alpha.
+def _level(rgb: RGB8, alpha: Alpha8, start: Colours, settings: ColourSettings) -> Colours:
+    """All passes on one level, as a whole or, in ``start`` itself, in the tiles that hold an edge."""
+    if max(alpha.shape) < WHOLE_BELOW:
+        return _fused(rgb, alpha, start, settings)
+    grid = TileGrid.over(in_between(alpha), settings.tile, sum(size // 2 for size in settings.sizes))
+    image, coverage, foreground, background = (
+        grid.padded(part) for part in (rgb, alpha, start.foreground, start.background)
+    )
+    for batch in grid.batches():
+        before = Colours(grid.cut(foreground, batch), grid.cut(background, batch))
+        fused = _fused(grid.cut(image, batch), grid.cut(coverage, batch), before, settings)
+        grid.paste(fused.foreground, batch, start.foreground)
+        grid.paste(fused.background, batch, start.background)
+    return start
 
-    Estimated colour where alpha is soft, the photo's where it is 255, zero where it is 0. ``rgb`` (H, W, 3) and
-    ``alpha`` (H, W) are uint8; ``colours`` are of the same picture at any scale.
+
+def _fused(rgb: RGB8, alpha: Alpha8, start: Colours, settings: ColourSettings) -> Colours:
+    before = (_unit(start.foreground), _unit(start.background))
+    foreground, background = blur_fusion(_unit(rgb), _unit(alpha), before, settings.sizes, settings.power)
+    return Colours(_eight_bits(foreground), _eight_bits(background))
+
+
+def decontaminate(rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | None = None) -> RGBA8:
+    """The cutout (h, w, 4) uint8, straight alpha, of a picture ``rgb`` (h, w, 3) with ``alpha`` (h, w), both uint8.
+
+    Estimated colour where alpha is soft, the picture's where it is 255, zero where it is 0. ``place`` says which part
+    of the picture that ``colours`` are of this is, at whatever scale; all of it where that is None.
     """
-    left, top, width, height = box
-    inside = (slice(top, top + height), slice(left, left + width))
-    rgba = np.asarray(cv2.cvtColor(rgb[inside], cv2.COLOR_RGB2RGBA), np.uint8)
-    cv2.insertChannel(alpha[inside], rgba, 3)
-    for rows in strips(0, height):
-        coverage = rgba[rows, :, 3]
-        x, y = points(in_between(np.ascontiguousarray(coverage)))
+    place = place or Place.whole(*alpha.shape)
+    rgba = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA), np.uint8)
+    cv2.insertChannel(alpha, rgba, 3)
+    rgba = np.asarray(cv2.copyTo(rgba, alpha), np.uint8)
+    pixels, band = rgba.view(np.uint32).reshape(-1), in_between(alpha)
+    for rows in strips(0, alpha.shape[0]):
+        x, y = points(band[rows], 0, rows.start)
         if len(x):
-            a, image = _unit(coverage[y, x])[:, None], _unit(rgba[rows][y, x, :3])
-            at = (x + np.int32(left), y + np.int32(top + rows.start), *alpha.shape)
-            foreground, background = sample(colours.foreground, *at), sample(colours.background, *at)
-            rgba[rows][y, x, :3] = np.rint(_correct(image, a, foreground, background) * 255)
-        rgba[rows] = cv2.copyTo(rgba[rows], coverage.copy())
+            at = y * np.int32(alpha.shape[1]) + x
+            near = place.within(x, y, *alpha.shape)
+            foreground, background = (sample(part, *near) for part in (colours.foreground, colours.background))
+            pixels[at] = _correct(pixels.take(at), foreground, background)
     return rgba
 
 
-def _edge_tiles(alpha: Alpha8, size: int, margin: int) -> Iterator[tuple[Window, Window, Window]]:
-    """Tiles that hold soft alpha: with their margin, without it inside that, without it in the picture."""
-    height, width = alpha.shape
-    band = in_between(alpha)
-    for rows in strips(0, height, size):
-        for columns in strips(0, width, size):
-            if cv2.hasNonZero(band[rows, columns]):
-                outer_rows, inner_rows = _widen(rows, margin, height)
-                outer_columns, inner_columns = _widen(columns, margin, width)
-                yield (outer_rows, outer_columns), (inner_rows, inner_columns), (rows, columns)
+def _correct(pixels: NDArray[np.uint32], foreground: Float, background: Float) -> NDArray[np.uint32]:
+    """RGBA pixels (N,) with F + a (I - a F - (1 - a) B), clipped: the foreground that explains the pixel better."""
+    image = pixels.view(np.uint8).reshape(-1, 4)
+    a = image[:, 3] * np.float32(1 / 255)
+    corrected = foreground * _three(1 - a * a)
+    corrected += image[:, :3] * _three(a)
+    corrected -= background * _three(a * (1 - a))
+    out = image.copy()
+    out[:, :3] = _rounded(corrected)
+    return out.view(np.uint32).reshape(-1)
 
 
-def _widen(part: slice, margin: int, length: int) -> tuple[slice, slice]:
-    """The part with a margin on both sides, and where the part lies inside that."""
-    start, stop = max(part.start - margin, 0), min(part.stop + margin, length)
-    return slice(start, stop), slice(part.start - start, part.stop - start)
+def _halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = (max(1, length // 2) for length in picture.shape[:2])
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _correct(image: Float, a: Float, foreground: Float, background: Float) -> Float:
-    """F + a (I - a F - (1 - a) B), clipped: the foreground that explains the pixel better."""
-    return np.asarray(np.clip(foreground + a * (image - a * foreground - (1 - a) * background), 0, 1), np.float32)
+def _three(values: Float) -> Float:
+    """The values three times over, as a last axis."""
+    return np.asarray(cv2.merge([values, values, values]), np.float32).reshape(*values.shape, 3)
+
+
+def _power(values: Float, power: int) -> Float:
+    product = values
+    for _ in range(power - 1):
+        product = product * values
+    return product
 
 
 def _blur(values: Float, size: int) -> Float:
@@ -132,3 +160,12 @@ def _blur(values: Float, size: int) -> Float:
 
 def _unit(values: NDArray[np.uint8]) -> Float:
     return np.multiply(values, np.float32(1 / 255), dtype=np.float32)
+
+
+def _eight_bits(values: Float) -> NDArray[np.uint8]:
+    return np.asarray(cv2.convertScaleAbs(values, alpha=255), np.uint8)
+
+
+def _rounded(values: Float) -> NDArray[np.uint8]:
+    """The nearest of 0 to 255; values below are 0."""
+    return np.asarray(cv2.convertScaleAbs(np.maximum(values, 0, out=values)), np.uint8)

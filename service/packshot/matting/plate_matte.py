@@ -73,8 +73,7 @@ def matte_on_plate(
     matte = coarse_matte(guide, np.asarray(start, np.float32), profile, edges)
     matte = replace(matte, softness=np.asarray(cv2.resize(soft, matte.alpha.shape[::-1]), np.float32))
     estimated = estimate_colours(small, fine_alpha(guide, matte, edges), colours)
-    known = Colours(estimated.foreground, background.astype(np.float32) / np.float32(255))
-    return PlateMatte(matte, factor, known, noise)
+    return PlateMatte(matte, factor, Colours(estimated.foreground, background), noise)
 
 
 def alpha_on_plate(
@@ -102,7 +101,7 @@ def alpha_on_plate(
         x, y = points(in_between(np.asarray(regions[rows], np.uint8)), 0, rows.start)
         if not len(x):
             continue
-        foreground = sample(plate_matte.colours.foreground, x, y, height, width) * np.float32(255)
+        foreground = sample(plate_matte.colours.foreground, x, y, height, width)
         exact, apart = known_background_alpha(_float(rgb[y, x]), _float(background[y, x]), foreground)
         trust = np.clip((apart - low) / (high - low), 0, 1) * sample(solid, x, y, height, width)[:, 0]
         alpha[y, x] = np.rint(exact * 255 * trust + alpha[y, x] * (1 - trust))

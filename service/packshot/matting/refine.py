@@ -18,6 +18,8 @@ from packshot.matting.tensor import stretch
 Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
 Alpha8 = NDArray[np.uint8]
+Index = NDArray[np.intp]
+Box = tuple[int, int, int, int]
 
 NO_OUTLINE = 1e-3
 
@@ -83,17 +85,35 @@ def coarse_matte(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSetting
 
 def fine_alpha(rgb: RGB8, matte: Matte, settings: EdgeSettings) -> Alpha8:
     """Alpha (H, W) uint8 at the resolution of ``rgb``, (H, W, 3) uint8 sRGB; outside the band it is 0 or 255."""
+    whole = np.zeros(rgb.shape[:2], np.uint8)
+    (left, top, width, height), alpha = subject_alpha(rgb, matte, settings)
+    whole[top : top + height, left : left + width] = alpha
+    return whole
+
+
+def subject_alpha(rgb: RGB8, matte: Matte, settings: EdgeSettings) -> tuple[Box, Alpha8]:
+    """The box outside which ``fine_alpha`` is 0, as (left, top, width, height), and alpha (height, width) in it."""
     height, width = rgb.shape[:2]
-    model = _fine_model(matte, settings)
-    alpha = np.asarray(cv2.resize(matte.regions, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-    left, top, box_width, box_height = cv2.boundingRect(alpha)
-    colours, values = rgb.reshape(-1, 3), alpha.reshape(-1)
-    for rows in strips(top, top + box_height):
-        x, y = points(in_between(alpha[rows, left : left + box_width]), left, rows.start)
+    x0, y0, across, down = cv2.boundingRect(matte.regions)
+    left, columns = _nearest(x0, across, matte.regions.shape[1], width)
+    top, rows = _nearest(y0, down, matte.regions.shape[0], height)
+    alpha = matte.regions.take(columns, axis=1).take(rows, axis=0)
+    model, colours, values = _fine_model(matte, settings), rgb.reshape(-1, 3), alpha.reshape(-1)
+    for part in strips(0, len(rows)):
+        x, y = points(in_between(alpha[part]), left, top + part.start)
         if len(x):
-            at = y * np.int32(width) + x
-            values[at] = _evaluate(sample(model, x, y, height, width), colours.take(at, axis=0))
-    return alpha
+            seen = colours.take(y * np.int32(width) + x, axis=0)
+            values[(y - np.int32(top)) * np.int32(len(columns)) + x - np.int32(left)] = _evaluate(
+                sample(model, x, y, height, width), seen
+            )
+    return (left, top, len(columns), len(rows)), alpha
+
+
+def _nearest(first: int, count: int, length: int, enlarged: int) -> tuple[int, Index]:
+    """The first pixel of an enlarged axis that shows one of ``count`` from ``first``, and what each of them shows."""
+    nearest = np.arange(enlarged) * length // enlarged
+    start, stop = np.searchsorted(nearest, (first, first + count))
+    return int(start), nearest[start:stop]
 
 
 def _evaluate(model: Float, colours: RGB8) -> Alpha8:

@@ -1,0 +1,47 @@
+"""A subject in its box: photo, alpha and colours, made into straight-alpha pixels at the size that is asked for."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from packshot.matting.band import Place
+from packshot.matting.compose import resize, scale_rgba
+from packshot.matting.foreground import Colours, decontaminate
+
+RGB8 = NDArray[np.uint8]
+RGBA8 = NDArray[np.uint8]
+Alpha8 = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The photo (h, w, 3) inside the subject's box and its alpha (h, w), both uint8.
+
+    ``colours`` are those of the whole photo and ``place`` is the box in it. Without them the soft edge of ``rgb`` has
+    the subject's own colour already.
+    """
+
+    rgb: RGB8
+    alpha: Alpha8
+    colours: Colours | None = None
+    place: Place | None = None
+
+    def rgba(self) -> RGBA8:
+        """(h, w, 4) uint8 straight alpha, zero where alpha is."""
+        if self.colours is None:
+            return np.asarray(cv2.copyTo(np.dstack([self.rgb, self.alpha]), self.alpha), np.uint8)
+        return decontaminate(self.rgb, self.alpha, self.colours, self.place)
+
+    def scaled(self, width: int, height: int) -> RGBA8:
+        """The same at (height, width, 4).
+
+        Photo and alpha are scaled first, and the edge gets its colour at the new size: fewer pixels, same mixture.
+        """
+        if self.alpha.shape == (height, width):
+            return self.rgba()
+        if self.colours is None:
+            return scale_rgba(self.rgba(), width, height)
+        rgb, alpha = resize(self.rgb, width, height), resize(self.alpha, width, height)
+        return decontaminate(rgb, alpha, self.colours, self.place)
