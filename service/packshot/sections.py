@@ -42,8 +42,8 @@ class MqttSection(Section, frozen=True):
 class CameraSection(Section, frozen=True):
     """The camera."""
 
-    kind: str = "absent"  # absent, folder, opencv, picamera2, gstreamer
-    source: str = ""  # folder: path; opencv: /dev/v4l/by-id/..., http://, rtsp://; picamera2: 0; gstreamer: csi:0
+    kind: str = "absent"  # absent, folder, scenes, opencv, picamera2, gstreamer
+    source: str = ""  # folder, scenes: path; opencv: /dev/v4l/by-id/..., http, rtsp; picamera2: 0; gstreamer: csi:0
     width: Annotated[int, Meta(ge=0, le=20000)] = 0  # pixels; 0 = the camera's largest
     height: Annotated[int, Meta(ge=0, le=20000)] = 0
     timeout_s: Annotated[float, Meta(gt=0, le=120)] = 10.0

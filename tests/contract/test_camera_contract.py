@@ -16,6 +16,7 @@ from packshot.camera.folder import FolderCamera
 from packshot.camera.opencv import OpenCVCamera
 from packshot.camera.picamera import PiCamera
 from packshot.camera.port import Camera, CameraInfo
+from packshot.camera.scenes import ScenesCamera
 from packshot.camera.stills import encode_jpeg, media_type_of
 from packshot.camera.worker import WorkerCamera
 from packshot.domain import ShutterProof
@@ -47,6 +48,16 @@ def _folder(tmp_path: Path) -> Iterator[Rig]:
     for number in range(1, 4):
         (here / f"{number}.jpg").write_bytes(encode_jpeg(stamped(number)))
     yield Rig(FolderCamera(here), lambda: _ignore(here.rename(away)), lambda: _ignore(away.rename(here)))
+
+
+@contextmanager
+def _scenes(tmp_path: Path) -> Iterator[Rig]:
+    here, away = tmp_path / "stage", tmp_path / "away"
+    for number in range(1, 6):
+        scene = here / f"scene-{number}"
+        scene.mkdir(parents=True)
+        (scene / "frame.jpg").write_bytes(encode_jpeg(stamped(number)))
+    yield Rig(ScenesCamera(here), lambda: _ignore(here.rename(away)), lambda: _ignore(away.rename(here)))
 
 
 @contextmanager
@@ -88,6 +99,7 @@ RIGS: dict[str, Callable[[Path], AbstractContextManager[Rig]]] = {
     "folder": _folder,
     "opencv": _opencv,
     "picamera": _picamera,
+    "scenes": _scenes,
     "worker": _worker,
 }
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from packshot.accelerator.guarded import GuardedAccelerator
 
 ENGINES = ("auto", "litert", "tflite-runtime")
-CAMERAS = ("absent", "folder", "opencv", "picamera2", "gstreamer")
+CAMERAS = ("absent", "folder", "scenes", "opencv", "picamera2", "gstreamer")
 TRIGGERS = ("absent", "timer", "stdin", "button")
 LAMPS = ("absent", "gpio")
 
@@ -80,6 +80,10 @@ def open_camera(section: CameraSection) -> Camera:
             from packshot.camera.folder import FolderCamera
 
             return FolderCamera(Path(_required(section.source, "camera.source", "the folder of photos")))
+        case "scenes":
+            from packshot.camera.scenes import ScenesCamera
+
+            return ScenesCamera(Path(_required(section.source, "camera.source", "the folder of scenes")))
         case "opencv" | "picamera2" | "gstreamer":
             return _in_worker(section)
         case kind:
