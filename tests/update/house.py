@@ -5,7 +5,7 @@ House implements the ports ``Service`` and ``Builder``; its ``sleep`` lets the d
 runs the guard before each start, as the unit does.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,20 +14,22 @@ from packshot.platform import durable
 from packshot.update import watch
 from packshot.update.box import Box
 from packshot.update.builder import Part
+from packshot.update.fetcher import Source
 from packshot.update.guard import guard
 from packshot.update.install import Result, Wish, install, only_updater
 from packshot.update.layout import COMPLETE, RELEASE, Layout
-from packshot.update.manifest import SlotRelease, encode
+from packshot.update.manifest import File, SlotRelease, encode
 from packshot.update.problems import UpdateBusy, UpdateRefused
 from packshot.update.report import status
-from packshot.update.repository import Repository, TufRepository
+from packshot.update.repository import Repository, TufRepository, place, read_anchor
 from packshot.update.service import DaemonState, Running
 from packshot.update.settings import Settings, settings_of
-from packshot.update.sources import FolderSource
+from packshot.update.sources import FolderSource, HttpSource, Patience
 from packshot.update.state import StateFile
 from tests.update.signing import PLATFORM
 
 NOW_MS = 1_795_000_000_000
+IMPATIENT = Patience(silence_s=2.0, window_s=0.3, window_bytes=16 * 1024)
 RESTART_S = 3.0
 WATCH_EVERY_S = 30.0
 PARTS = frozenset({"accelerator", "camera", "spool"})
@@ -120,19 +122,17 @@ class House:
         durable.make_folder(self.layout.anchor.parent, 0o755)
         durable.write_file(self.layout.anchor, anchor)
 
-    def repository(self, folder: Path) -> Repository:
-        """A copy of the repository on a stick."""
-        anchor = self.layout.anchor.read_bytes()
-        return TufRepository(self.layout, self.wall, anchor, folder.as_uri(), FolderSource(), lambda count: None)
+    def repository(self, where: Path | str, source: Source | None = None) -> Repository:
+        """A copy of the repository on a stick, or a web server's."""
+        base = where if isinstance(where, str) else where.as_uri()
+        source = source or (HttpSource(patience=IMPATIENT) if isinstance(where, str) else FolderSource())
+        return TufRepository(self.layout, self.wall, read_anchor(self.layout.anchor), base, source, lambda count: None)
 
-    def install(self, source: Path | Repository, wish: Wish | None = None) -> Result:
+    def install(self, where: Path | str | Callable[[], Repository], wish: Wish | None = None) -> Result:
         """``packshot update install``."""
+        open_repository = where if callable(where) else lambda: self.repository(where)
         with only_updater(self.box):
-            return install(
-                self.box,
-                lambda: self.repository(source) if isinstance(source, Path) else source,
-                wish or Wish(),
-            )
+            return install(self.box, open_repository, wish or Wish())
 
     def reboot(self) -> None:
         """Power cut and power back: the boot begins with the daemon's start."""
@@ -266,7 +266,7 @@ class House:
 
 
 class OneRelease:
-    """A repository in memory that has one release for everybody, for simulations of whole fleets."""
+    """A repository in memory, for simulations of whole fleets."""
 
     def __init__(self, layout: Layout, documents: Mapping[str, bytes], files: Mapping[str, bytes]) -> None:
         self._layout = layout
@@ -279,14 +279,13 @@ class OneRelease:
     def document(self, target: str) -> bytes:
         return self._documents[target]
 
-    def fetch(self, file: object) -> Path:
+    def fetch(self, file: File) -> Path:
         return self.verified(file)
 
-    def verified(self, file: object) -> Path:
-        target, name, digest = file.target, file.name, file.sha256  # type: ignore[attr-defined]
-        path = self._layout.downloads / digest[:16] / name
+    def verified(self, file: File) -> Path:
+        path = place(self._layout, file)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self._files[target])
+        path.write_bytes(self._files[file.target])
         return path
 
 

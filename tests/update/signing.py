@@ -69,7 +69,7 @@ class SignedRepository:
             for name, data in contents.items()
         )
         system = tuple(
-            DeployFile(*name.split("/")[:1], file=self.put(name.split("/")[1], data))
+            DeployFile(folder=name.partition("/")[0], file=self.put(name.partition("/")[2], data))
             for name, data in (deploy or {}).items()
         )
         documents = (self.put("sbom.json", b'{"of": "%s"}' % version.encode()),)
@@ -128,7 +128,7 @@ class SignedRepository:
         self, name: str, signed: Root | Targets | Snapshot | Timestamp, signers: list[CryptoSigner] | None = None
     ) -> None:
         """Sign one role's metadata and write it, with whatever keys and values an attacker likes."""
-        metadata = Metadata(signed)
+        metadata: Metadata[Any] = Metadata(signed)
         for signer in signers if signers is not None else self.keys[signed.type]:
             metadata.sign(signer, append=True)
         metadata.to_file(str(self.folder / "metadata" / name))

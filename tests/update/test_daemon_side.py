@@ -113,7 +113,7 @@ def test_the_health_gate_reads_what_the_daemon_keeps(run: Path, tmp_path: Path) 
     RuntimeFolder(run).keep_state({"version": "1.0", "pid": 7, "engine": "edgetpu", "degraded": ["camera: gone"]})
     said = SystemdService(Layout(tmp_path)).daemon_state()
     assert said is not None
-    assert (said.version, said.pid, said.engine, said.ill) == ("1.0", 7, "edgetpu", {"camera"})
+    assert (said.version, said.pid, said.engine, set(said.ill)) == ("1.0", 7, "edgetpu", {"camera"})
 
 
 def test_without_a_runtime_folder_nothing_is_written_and_captures_go_on() -> None:

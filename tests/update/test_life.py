@@ -304,6 +304,7 @@ def test_a_box_without_room_says_how_much_is_missing(
 
 
 def test_status_tells_the_truth_at_every_phase(house: House) -> None:
+    house.box.states.prepare()
     for phase in Phase:
         house.box.states.set(phase=phase)
         said = house.status()

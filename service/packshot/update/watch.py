@@ -5,7 +5,7 @@ from packshot.update.box import Box
 from packshot.update.problems import disk_errors
 from packshot.update.state import Phase, State
 
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 5.0
 EXAMINED = ("accelerator", "camera", "spool")
 
 
