@@ -6,10 +6,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -44,12 +45,12 @@ class Delivered:
 def run_demo(folder: Path, preset: str) -> int:
     """Run the demo into ``folder``; 0 only if every capture lies in the storefront as its receipt says."""
     began = time.monotonic()
-    _fresh(folder)
+    fresh(folder)
     samples = sorted(package_path("samples").glob("*.jpg"))[:CAPTURES]
     with private_broker(folder) as broker:
         print(f"broker      {broker.name} on 127.0.0.1:{broker.port}")
-        config = _write_config(folder, broker, preset)
-        with _process(folder, "run", config), _process(folder, "uploader", config):
+        config = write_config(folder, broker, preset)
+        with process(folder, "run", config), process(folder, "uploader", config):
             tickets = _order_all(broker, samples)
     delivered = [_check(folder, ticket, sample) for ticket, sample in zip(tickets, samples, strict=True)]
     _print_table(delivered)
@@ -64,7 +65,8 @@ def run_demo(folder: Path, preset: str) -> int:
     return 0 if good == CAPTURES else EXIT_OTHER
 
 
-def _fresh(folder: Path) -> None:
+def fresh(folder: Path) -> None:
+    """An empty folder, also where an earlier demo left its things; raises UsageError where others lie."""
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
         raise UsageError(f"{folder} is not empty and not of an earlier demo; choose another folder with -o")
     shutil.rmtree(folder, ignore_errors=True)
@@ -72,9 +74,10 @@ def _fresh(folder: Path) -> None:
     (folder / MARK).touch()
 
 
-def _write_config(folder: Path, broker: Broker, preset: str) -> Path:
+def write_config(folder: Path, broker: Broker, preset: str, **more: Mapping[str, Any]) -> Path:
+    """The configuration of box and uploader, with more or other tables."""
     path = folder / "packshot.toml"
-    tables = {
+    tables: dict[str, Mapping[str, Any]] = {
         "device": {"id": DEVICE},
         "mqtt": {"host": "127.0.0.1", "port": broker.port, "protocol": broker.protocol},
         "camera": {"kind": "folder", "source": str(package_path("samples"))},
@@ -87,28 +90,28 @@ def _write_config(folder: Path, broker: Broker, preset: str) -> Path:
             "work_path": str(folder / "uploader"),
         },
     }
-    path.write_text(to_toml(tables), "utf-8")
+    path.write_text(to_toml({**tables, **more}), "utf-8")
     return path
 
 
 @contextmanager
-def _process(folder: Path, command: str, config: Path) -> Iterator[None]:
-    """``packshot COMMAND`` as a process of its own; raises what its log says when it ended on its own."""
+def process(folder: Path, command: str, config: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """``packshot COMMAND`` as a process of its own; prints the end of its log when it ended on its own."""
     log = folder / f"{command}.log"
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PACKSHOT_")}
     with log.open("wb") as output:
         arguments = [sys.executable, "-m", "packshot", command, "--config", str(config)]
-        process = subprocess.Popen(arguments, stdout=output, stderr=subprocess.STDOUT, env=environment)
+        running = subprocess.Popen(arguments, stdout=output, stderr=subprocess.STDOUT, env=environment)
         try:
-            yield
+            yield running
         finally:
-            ended = process.poll()
-            process.terminate()
+            ended = running.poll()
+            running.terminate()
             try:
-                process.wait(70)
+                running.wait(70)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+                running.kill()
+                running.wait()
             if ended is not None:
                 print(f"packshot {command} ended with {ended}; its last lines:\n{_tail(log)}", file=sys.stderr)
 
