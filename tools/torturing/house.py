@@ -150,6 +150,7 @@ class House:
         while not self.till.wait(lambda: self.till.online, 0.5):
             for name in self.names:
                 self.start(name)
+            self.till.ask_status()
             if time.monotonic() > give_up_at:
                 raise AssertionError(f"the box does not come online; its log is {self.logs / 'run.log'}")
 

@@ -97,6 +97,10 @@ class Till:
         if self._client.is_connected():
             self._client.publish(topic, payload, qos=1)
 
+    def ask_status(self) -> None:
+        """Have the retained status sent again: a broker whose queue overflows may have dropped it."""
+        self._client.subscribe(f"{ROOT}/status", qos=1)
+
     def repeat_unanswered(self) -> None:
         """What was not acknowledged is the trigger's to repeat."""
         now = time.monotonic()
