@@ -1,0 +1,43 @@
+"""Cuts sample photos and writes what came out at every step, on one machine and then on the other.
+
+cut_samples.py OUT.npz [STEPS.npz]: with STEPS, network and edges get the other machine's input, and only the whole way
+begins at the photo.
+"""
+
+import sys
+
+import numpy as np
+
+from packshot.accelerator.litert import LiteRT
+from packshot.cutout import CutOptions, Cutter
+from packshot.encode.photo import FileDecoder, decode_photo
+from packshot.matting.cleanup import drop_specks
+from packshot.matting.refine import EdgeSettings, Profile, coarse_matte, fine_alpha
+from packshot.matting.tensor import coarse_mask, network_input
+from packshot.platform.resources import released_model, sample_photos
+
+PHOTOS = ("1-bottle", "2-carton", "3-handbag")
+
+
+def main(out: str, steps: str = "") -> None:
+    """Every photo through the network, the edges, and the whole way."""
+    card, path = released_model()
+    engine = LiteRT(path, card)
+    given = dict(np.load(steps)) if steps else {}
+    cutter = Cutter(engine, FileDecoder(), CutOptions(), threads=1)
+    found = {"engine": np.array(engine.engine)}
+    for photo in sample_photos():
+        if photo.stem in PHOTOS:
+            pixels = decode_photo(photo.read_bytes()).pixels
+            tensor = given.get(f"{photo.stem}.input", network_input(pixels, card))
+            logits = engine.infer(tensor)
+            mask = coarse_mask(given.get(f"{photo.stem}.logits", logits), card)
+            matte = drop_specks(coarse_matte(pixels, mask, Profile.AUTO, EdgeSettings()))
+            alpha = fine_alpha(pixels, matte, EdgeSettings())
+            whole = cutter.cut(photo.read_bytes()).alpha()
+            values = {"pixels": pixels, "input": tensor, "logits": logits, "alpha": alpha, "whole": whole}
+            found |= {f"{photo.stem}.{name}": value for name, value in values.items()}
+    np.savez(out, **found)
+
+
+main(*sys.argv[1:])
