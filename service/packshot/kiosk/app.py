@@ -51,16 +51,15 @@ class App:
         self._logtail.attach()
         self._renditions = Renditions(parts.spool, parts.encoder)
         self._curtain = Curtain(lambda closed: self._hub.post("curtain", {"closed": closed}))
-        tries = Tries()
         self._captures = Captures(parts, self._renditions, self._curtain)
-        self._booth = Booth(parts, section, settings, sessions, tries, self._hub, self._streams, self._curtain)
+        self._booth = Booth(parts, section, settings, sessions, Tries(), self._hub, self._streams, self._curtain)
         self._admin = Admin(parts, self._logtail, self._streams, self._curtain)
         self._desk = Desk(on_fatal)
         self._changed: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
         self.endpoints = [*self._booth.endpoints(), *self._captures.endpoints(), *self._admin.endpoints()]
-        self.asgi: ASGIApp = Door(self._application(section), sessions, settings, tries)
+        self.asgi: ASGIApp = Door(self._application(section), sessions, settings)
 
     async def run(self) -> None:
         """Send news until cancelled; on the server's loop."""

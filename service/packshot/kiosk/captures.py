@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import msgspec
+from anyio import to_thread
 from msgspec import Meta
 from starlette.responses import Response
 
@@ -95,13 +96,14 @@ class Captures:
         order: Order = call.body
         if self._parts.one_camera and self._curtain.closed:
             raise Refusal(409, "occupied", "somebody is being photographed; wait a moment")
-        former = self._get(order.replaces) if order.replaces else None
+        former = await to_thread.run_sync(self._get, order.replaces) if order.replaces else None
         request = self._request(order, former)
         outcome = await ask(lambda respond: self._parts.products.desk.submit(request, respond))
         if not outcome.capture:
             raise Refusal(503, "not-taken", outcome.error)
+        await to_thread.run_sync(self._remember, outcome.capture.capture_id)
         if former and not former.request.sku:
-            self._withdraw(former)
+            await to_thread.run_sync(self._withdraw, former)
         return capture_view(outcome.capture, None)
 
     def newest(self, call: Call) -> CaptureList:
@@ -139,16 +141,19 @@ class Captures:
 
     def note(self, capture_id: str) -> CaptureView | None:
         """A capture was announced: its facts for the pages, and it is one of the last."""
-        with self._lock:
-            recent = self._loaded()
-            if capture_id not in recent:
-                recent.append(capture_id)
+        self._remember(capture_id)
         capture = self._parts.spool.get(capture_id)
         return self.view(capture) if capture else None
 
     def _newest(self, limit: int) -> list[str]:
         with self._lock:
-            return list(self._loaded())[-limit:]
+            return sorted(self._loaded())[-limit:]  # ids sort by time, announcements may overtake each other
+
+    def _remember(self, capture_id: str) -> None:
+        with self._lock:
+            recent = self._loaded()
+            if capture_id not in recent:
+                recent.append(capture_id)
 
     def _loaded(self) -> deque[str]:
         """The ids of the last captures; the spool is asked once, later ones are noted as they come."""

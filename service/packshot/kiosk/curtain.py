@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from packshot.kiosk.darkroom import owner_of
 from packshot.kiosk.door import Caller, Refusal
 
 HOLD_S = 6.0
@@ -28,7 +29,7 @@ class Curtain:
     def close(self, caller: Caller) -> None:
         """Close it for this caller; raises Refusal while it is closed by another."""
         with self._lock:
-            name, now = _name(caller), self._now()
+            name, now = owner_of(caller), self._now()
             if self._holder != name and now < self._until:
                 raise Refusal(409, "occupied", "somebody is being photographed at another screen; wait a moment")
             before = now < self._until
@@ -39,7 +40,7 @@ class Curtain:
     def keep(self, caller: Caller) -> bool:
         """Keep it closed while looking; False if it is not this caller's any more."""
         with self._lock:
-            if self._holder != _name(caller) or self._until == 0.0:
+            if self._holder != owner_of(caller) or self._until == 0.0:
                 return False
             self._until = self._now() + HOLD_S
             return True
@@ -47,16 +48,12 @@ class Curtain:
     def held_by(self, caller: Caller) -> bool:
         """Whether this caller may look behind it."""
         with self._lock:
-            return self._holder == _name(caller) and self._now() < self._until
+            return self._holder == owner_of(caller) and self._now() < self._until
 
     def open(self, caller: Caller) -> None:
         """Open it, if it is this caller's."""
         with self._lock:
-            if self._holder != _name(caller):
+            if self._holder != owner_of(caller):
                 return
             self._holder, self._until = "", 0.0
         self._on_change(False)
-
-
-def _name(caller: Caller) -> str:
-    return caller.session.cookie if caller.session else f"token from {caller.address}"

@@ -6,7 +6,7 @@ Origin and the session's CSRF token (double submit, OWASP); adds the security he
 
 import ipaddress
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from packshot.kiosk.limits import Buckets, Tries
+from packshot.kiosk.limits import Buckets
 from packshot.kiosk.sessions import Role, Session, Sessions
 
 CSRF_HEADER = "x-packshot-csrf"
@@ -77,20 +77,22 @@ class Caller:
 class Refusal(Exception):
     """A request that goes no further."""
 
-    def __init__(self, status: int, code: str, text: str, retry_after_s: float = 0.0) -> None:
+    def __init__(
+        self, status: int, code: str, text: str, retry_after_s: float = 0.0, values: Mapping[str, str] | None = None
+    ) -> None:
+        """``values`` are figures for those who say it in another language."""
         super().__init__(text)
         self.status, self.code, self.text, self.retry_after_s = status, code, text, retry_after_s
+        self.values = dict(values or {})
 
 
 class Door:
     """ASGI middleware; puts a ``Caller`` into ``scope["state"]``."""
 
-    def __init__(self, app: ASGIApp, sessions: Sessions, settings: DoorSettings, tries: Tries) -> None:
-        """``tries`` counts wrong tokens here and wrong PINs elsewhere."""
+    def __init__(self, app: ASGIApp, sessions: Sessions, settings: DoorSettings) -> None:
         self._app = app
         self._sessions = sessions
         self._settings = settings
-        self._tries = tries
         self._asked = Buckets(per_s=40, burst=120)
         self._changed = Buckets(per_s=5, burst=20)
 
@@ -132,11 +134,8 @@ class Door:
         return caller
 
     def _check_token(self, caller: Caller, bearer: str) -> None:
-        wait_s = self._tries.wait_s(caller.address)
-        if wait_s:
-            raise Refusal(429, "too-many-tries", "too many wrong tokens; wait", wait_s)
+        """A token is too long to be guessed at the rate of the buckets, so wrong ones are not counted."""
         if not self._sessions.is_token(bearer):
-            self._tries.failed(caller.address)
             raise Refusal(401, "wrong-token", "this token is not the one in kiosk.token_file")
         caller.role = Role.ADMIN
 
@@ -177,7 +176,7 @@ class Door:
 
 async def refuse(refusal: Refusal, send: Any) -> None:
     """Answer with the refusal as JSON."""
-    body = json.dumps({"code": refusal.code, "error": refusal.text}).encode()
+    body = json.dumps({"code": refusal.code, "error": refusal.text, "values": refusal.values}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if refusal.retry_after_s:
         headers.append((b"retry-after", str(int(refusal.retry_after_s) + 1).encode()))

@@ -33,10 +33,11 @@ THREADS = 6
 
 
 class Problem(Struct):
-    """Why a request was not done: ``code`` for programs, ``error`` one line for people."""
+    """Why a request was not done: ``code`` for programs, ``error`` one line for people, ``values`` its figures."""
 
     code: str
     error: str
+    values: dict[str, str]
 
 
 @dataclass(frozen=True)
