@@ -86,6 +86,11 @@ class Ear:
             assert enough, f"no {topic} within {WAIT_S:.0f} s; heard {seen}"
         return self.find(topic, where)[-1]
 
+    def forget(self) -> None:
+        """Let go of what was heard, for listeners that live long."""
+        with self._changed:
+            self.heard.clear()
+
     def _on_message(self, _client: object, _userdata: object, message: mqtt.MQTTMessage) -> None:
         with self._changed:
             self.heard.append(Heard(message.topic, bytes(message.payload), message.retain, time.monotonic()))
@@ -156,6 +161,10 @@ class Appliance:
             process = subprocess.Popen(arguments, stdout=output, stderr=output, env={**os.environ, **environment})
         self._processes[command] = process
         return process
+
+    def pid(self, command: str) -> int:
+        """Of a process that was started."""
+        return self._processes[command].pid
 
     def stop(self, command: str, number: int = signal.SIGTERM) -> int:
         process = self._processes.pop(command)

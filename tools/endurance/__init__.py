@@ -1,0 +1,1 @@
+"""How long and how fast: a soak that watches memory, and the times a shop would feel."""
