@@ -22,10 +22,10 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     def missing(name: str) -> None:
         raise ImportError(name)
 
-    png._deflater.cache_clear()
+    png._library.cache_clear()
     if request.param == "zlib alone":
         monkeypatch.setattr(png, "import_module", missing)
-        request.addfinalizer(png._deflater.cache_clear)
+        request.addfinalizer(png._library.cache_clear)
 
 
 def random_patch(seed: int) -> Patch:

@@ -3,16 +3,18 @@
 from functools import lru_cache
 from io import BytesIO
 
+import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
 from packshot.encode.png import write_patch, write_picture
 from packshot.encode.port import RGB8, RGBA8, EncodeSettings, Gray8, Patch, PictureFormat
+from packshot.encode.webp import encode_webp
 from packshot.encode.white import encode_exact_white
 
 
 class FileEncoder:
-    """The PictureEncoder of files; ``threads`` is how many a PNG may use."""
+    """The PictureEncoder of files; ``threads`` is how many a PNG or WebP may use."""
 
     def __init__(self, threads: int = 2) -> None:
         self._threads = threads
@@ -23,6 +25,8 @@ class FileEncoder:
             raise ValueError("a JPEG has no transparency; lay the cutout on a background first")
         if settings.format is PictureFormat.PNG:
             return write_patch(patch, srgb_icc(), self._threads)
+        if settings.format is PictureFormat.WEBP:
+            return encode_webp(canvas(patch), settings.quality, srgb_icc(), self._threads)
         return _save(Image.fromarray(canvas(patch)), settings)
 
     def encode_rgb(self, rgb: RGB8, settings: EncodeSettings) -> bytes:
@@ -50,6 +54,8 @@ class FileEncoder:
 def canvas(patch: Patch) -> RGBA8:
     """The whole canvas of a patch, (height, width, 4) uint8, zero round it and under alpha 0."""
     rows, columns = patch.rgba.shape[:2]
+    if (rows, columns) == (patch.height, patch.width):
+        return np.asarray(cv2.copyTo(patch.rgba, cv2.extractChannel(patch.rgba, 3)), np.uint8)
     whole = np.zeros((patch.height, patch.width, 4), np.uint8)
     visible = patch.rgba * (patch.rgba[..., 3:] > 0)
     whole[patch.top : patch.top + rows, patch.left : patch.left + columns] = visible

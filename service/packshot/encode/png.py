@@ -6,12 +6,13 @@ can be joined. isal (ISA-L's igzip) deflates five times faster than zlib where i
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,12 +27,14 @@ FILTER_UP = 2
 STRIP_ROWS = 192
 ADLER_MODULUS = 65521
 ZLIB_HEADER = b"\x78\x01"  # deflate, 32 KiB window, fastest
+Deflated = tuple[bytes, int, int]
+"""A strip's deflated bytes, its Adler-32, and how many bytes it had."""
 
 
 def write_patch(patch: Patch, icc: bytes, threads: int = 1) -> bytes:
     """The canvas of a patch as an 8-bit RGBA PNG; what lies round the patch and under alpha 0 is zero."""
-    visible = patch.rgba * (patch.rgba[..., 3:] > 0)
-    return _write(visible, patch.top, patch.left, patch.height, patch.width, icc, threads)
+    visible = cv2.copyTo(patch.rgba, cv2.extractChannel(patch.rgba, 3)) if patch.rgba.size else patch.rgba
+    return _write(np.asarray(visible, np.uint8), patch.top, patch.left, patch.height, patch.width, icc, threads)
 
 
 def write_picture(pixels: Bytes8, icc: bytes = b"", threads: int = 1) -> bytes:
@@ -44,10 +47,13 @@ def write_picture(pixels: Bytes8, icc: bytes = b"", threads: int = 1) -> bytes:
 def _write(pixels: Bytes8, top: int, left: int, height: int, width: int, icc: bytes, threads: int) -> bytes:
     channels = pixels.shape[2]
     strips = [(start, min(start + STRIP_ROWS, height)) for start in range(0, height, STRIP_ROWS)]
+    blank = _deflated(_filtered(pixels[:0], 0, 0, width, 0, STRIP_ROWS), last=False)
 
-    def deflated(strip: tuple[int, int]) -> tuple[bytes, int, int]:
-        lines = _filtered(pixels, top, left, width, *strip)
-        return _deflate(lines, last=strip[1] == height), zlib.adler32(lines.data), lines.size
+    def deflated(strip: tuple[int, int]) -> Deflated:
+        start, stop = strip
+        if stop < height and (stop <= top or start > top + pixels.shape[0]):
+            return blank
+        return _deflated(_filtered(pixels, top, left, width, start, stop), last=stop == height)
 
     if threads > 1 and len(strips) > 1:
         with ThreadPoolExecutor(threads) as pool:
@@ -73,28 +79,28 @@ def _filtered(pixels: Bytes8, top: int, left: int, width: int, start: int, stop:
         lines[first - start : last - start, inside] = flat[first - top : last - top]
         above = max(first, top + 1)
         lines[above - start : last - start, inside] -= flat[above - 1 - top : last - 1 - top]
-    if start <= top + rows < stop:  # the row below the patch takes its last row back
+    if rows and start <= top + rows < stop:  # the row below the patch takes its last row back
         lines[top + rows - start, inside] -= flat[rows - 1]
     return lines
 
 
 @lru_cache(maxsize=1)
-def _deflater() -> tuple[Callable[[], Any], int, int]:
-    """A maker of raw-deflate compressors, and that library's full-flush and finish marks."""
+def _library() -> tuple[Any, tuple[int, ...]]:
+    """What deflates, and its compressor's arguments after level and method: isal where it is installed, else zlib."""
     try:
-        isal = import_module("isal.isal_zlib")
+        return import_module("isal.isal_zlib"), (-15,)
     except ImportError:
-        return lambda: zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_RLE), zlib.Z_FULL_FLUSH, zlib.Z_FINISH
-    return lambda: isal.compressobj(1, isal.DEFLATED, -15), isal.Z_FULL_FLUSH, isal.Z_FINISH
+        return zlib, (-15, 9, zlib.Z_RLE)
 
 
-def _deflate(lines: Bytes8, last: bool) -> bytes:
-    make, full_flush, finish = _deflater()
-    compressor = make()
-    return bytes(compressor.compress(lines) + compressor.flush(finish if last else full_flush))
+def _deflated(lines: Bytes8, last: bool) -> Deflated:
+    library, arguments = _library()
+    compressor = library.compressobj(1, library.DEFLATED, *arguments)
+    data = compressor.compress(lines) + compressor.flush(library.Z_FINISH if last else library.Z_FULL_FLUSH)
+    return data, library.adler32(lines), lines.size
 
 
-def _data_chunks(parts: list[tuple[bytes, int, int]]) -> Iterator[bytes]:
+def _data_chunks(parts: list[Deflated]) -> Iterator[bytes]:
     """The zlib stream of all strips, an IDAT chunk each."""
     checksum = 1
     for index, (data, adler, length) in enumerate(parts):
@@ -111,4 +117,5 @@ def join_adler32(first: int, second: int, length: int) -> int:
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+    checksum = _library()[0].crc32(data, zlib.crc32(kind))
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", checksum)

@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from packshot.encode.port import RGB8
+from packshot.encode.port import RGB8, Gray8
 
 WHITE_FROM = 253  # what the eye cannot tell from white becomes white
 SHRINK, GROW = 2, 3
 OVERSHOOTS = (24, 40, 60)  # in 1/255, before shrinking
 DQT = b"\xff\xdb"
 TABLE_BYTES = 64
+BLOCK = 8
+TRIAL_COLUMNS = 64  # blocks
 # Annex K.1 of ITU-T T.81, luminance, in row order.
 BASE_TABLE = (
     "16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62 "
@@ -31,15 +33,16 @@ BASE_TABLE = (
 def encode_exact_white(rgb: RGB8, quality: int, icc: bytes) -> bytes:
     """A JPEG of (H, W, 3) uint8 in which every pixel that is white, or within 2 of it, decodes to (255, 255, 255)."""
     white = np.asarray(cv2.inRange(rgb, np.full(3, float(WHITE_FROM)), np.full(3, 255.0)), np.uint8)
-    data = b""
+    trial, trial_white = _doubtful_blocks(rgb, white)
     for overshoot in OVERSHOOTS:
-        data = _encode(rgb, white, overshoot, quality, icc)
-        if is_exact(data, white):
-            return data
-    return data if quality >= 100 else encode_exact_white(rgb, min(quality + 4, 100), icc)
+        if is_exact(_encode(trial, trial_white, overshoot, quality, b""), trial_white):
+            return _encode(rgb, white, overshoot, quality, icc)
+    if quality >= 100:
+        return _encode(rgb, white, OVERSHOOTS[-1], quality, icc)
+    return encode_exact_white(rgb, min(quality + 4, 100), icc)
 
 
-def is_exact(data: bytes, white: NDArray[np.uint8]) -> bool:
+def is_exact(data: bytes, white: Gray8) -> bool:
     """Whether the JPEG decodes to (255, 255, 255) wherever ``white`` (H, W) is not zero."""
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if decoded is None:
@@ -48,11 +51,34 @@ def is_exact(data: bytes, white: NDArray[np.uint8]) -> bool:
     return not cv2.hasNonZero(cv2.subtract(white, np.asarray(exact, np.uint8)))
 
 
-def _encode(rgb: RGB8, white: NDArray[np.uint8], overshoot: int, quality: int, icc: bytes) -> bytes:
+def _doubtful_blocks(rgb: RGB8, white: Gray8) -> tuple[RGB8, Gray8]:
+    """A picture of the blocks in which white meets colour, and one white block; and where it is white.
+
+    Without subsampling every block of 8 x 8 is coded on its own: what holds for these holds in the whole picture.
+    """
+    below, right = (-length % BLOCK for length in white.shape)
+    pixels, marks = (cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_REPLICATE) for part in (rgb, white))
+    down, across = (length // BLOCK for length in marks.shape)
+    share = cv2.resize(marks, (across, down), interpolation=cv2.INTER_AREA)
+    places = np.concatenate([np.argwhere((share > 0) & (share < 255)), np.argwhere(share == 255)[:1], [[0, 0]]])
+    rows, columns = np.pad(places, ((0, -len(places) % TRIAL_COLUMNS), (0, 0)), mode="edge").T
+    chosen = (rows, columns)
+    return _mosaic(np.asarray(pixels, np.uint8), chosen), _mosaic(np.asarray(marks, np.uint8), chosen)
+
+
+def _mosaic(picture: NDArray[np.uint8], chosen: tuple[NDArray[np.intp], NDArray[np.intp]]) -> NDArray[np.uint8]:
+    """The chosen blocks, by row and column, side by side in rows of ``TRIAL_COLUMNS``."""
+    height, width, *channels = picture.shape
+    blocks = picture.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK, *channels).swapaxes(1, 2)[chosen]
+    lines = blocks.reshape(-1, TRIAL_COLUMNS, BLOCK, BLOCK, *channels).swapaxes(1, 2)
+    return np.ascontiguousarray(lines).reshape(-1, TRIAL_COLUMNS * BLOCK, *channels)
+
+
+def _encode(rgb: RGB8, white: Gray8, overshoot: int, quality: int, icc: bytes) -> bytes:
     values = np.arange(256)
     shrunk = np.rint(128 + (values - 128) * SHRINK / GROW).astype(np.uint8)
-    pixels = np.asarray(cv2.LUT(rgb, shrunk), np.uint8)
-    pixels[white > 0] = round(128 + (127 + overshoot) * SHRINK / GROW)
+    beyond = np.full_like(rgb, round(128 + (127 + overshoot) * SHRINK / GROW))
+    pixels = np.asarray(cv2.copyTo(beyond, white, cv2.LUT(rgb, shrunk)), np.uint8)
     out = BytesIO()
     table = [SHRINK * step for step in _steps(quality)]
     Image.fromarray(pixels).save(out, "JPEG", qtables=[table], keep_rgb=True, subsampling=0, icc_profile=icc)
