@@ -79,7 +79,7 @@ def _torture(torturer: Torturer, tally: Tally, cycles: int) -> Judgement:
     for point in _schedule(torturer.house.chance, cycles, tally.hits):
         _cycle(torturer, tally, point)
         if tally.cycles % CHECK_EVERY == 0 or tally.cycles == cycles:
-            result = _checkpoint(torturer)
+            result = checkpoint(torturer)
             if not result.clean:
                 break
     return result
@@ -127,8 +127,8 @@ def _now_and_then(torturer: Torturer, cycle: int) -> None:
             house.stop(name)
 
 
-def _checkpoint(torturer: Torturer) -> Judgement:
-    """No more faults: wait until all is quiet, then judge, and let the spool check itself."""
+def checkpoint(torturer: Torturer) -> Judgement:
+    """What has become of everything: no more faults, wait until all is quiet, judge, and let the spool check itself."""
     house = torturer.house
     for server in house.web:
         server.answers.clear()
