@@ -1,7 +1,8 @@
 """What was found in a photo: the face, the head, and each rule with its figure and how sure we are of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import hypot
 
 Point = tuple[float, float]
 Box = tuple[int, int, int, int]
@@ -78,7 +79,7 @@ class Face:
     @property
     def eye_distance(self) -> float:
         """Pixels between the pupils."""
-        return ((self.right_eye[0] - self.left_eye[0]) ** 2 + (self.right_eye[1] - self.left_eye[1]) ** 2) ** 0.5
+        return hypot(self.right_eye[0] - self.left_eye[0], self.right_eye[1] - self.left_eye[1])
 
     @property
     def between_eyes(self) -> Point:
@@ -107,6 +108,24 @@ class Head:
     def height(self) -> float:
         """Chin to crown."""
         return self.chin - self.crown
+
+    def scaled(self, scale: float, left: float = 0.0, top: float = 0.0) -> "Head":
+        """The head in a picture that begins at (left, top) and is then scaled."""
+
+        def moved(point: Point) -> Point:
+            return (point[0] - left) * scale, (point[1] - top) * scale
+
+        box = self.face.box
+        corner = moved((box[0], box[1]))
+        face = replace(
+            self.face,
+            box=(round(corner[0]), round(corner[1]), round(box[2] * scale), round(box[3] * scale)),
+            left_eye=moved(self.face.left_eye),
+            right_eye=moved(self.face.right_eye),
+        )
+        rows = [(row - top) * scale for row in (self.crown, self.chin, self.hair_top)]
+        errors = self.crown_error * scale, self.chin_error * scale
+        return Head(face, *rows, (self.centre - left) * scale, *errors, self.confidence)
 
     @property
     def eye_line(self) -> float:
