@@ -26,6 +26,8 @@ packages = ["service/packshot"]
 """,
     "LICENSE": "Apache-2.0\n",
     "deploy/systemd/packshotd.service": "[Service]\nExecStart=/opt/packshot/current/bin/packshotd\n",
+    "deploy/update/packshot-update.timer": "[Timer]\nOnCalendar=daily\n",
+    "deploy/update/run": "#!/bin/sh\n",
     "deploy/udev/70-packshot.rules": "# none\n",
     "models/released/released.json": '{"default": "tiny-1.0.json"}\n',
     "models/released/tiny-1.0.json": '{"name": "tiny", "version": "1.0"}\n',

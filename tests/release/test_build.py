@@ -48,6 +48,7 @@ def test_a_manifest_says_whence_and_when_and_what_goes_outside_the_slot(checkout
     assert manifest.notes == "Better than before."
     assert {(one.folder, one.file.name) for one in manifest.deploy} == {
         ("systemd", "packshotd.service"),
+        ("systemd", "packshot-update.timer"),
         ("udev", "70-packshot.rules"),
     }
     assert [one.name for one in manifest.documents] == ["sbom-aarch64-cp311.cdx.json", "CHANGELOG.md", "LICENSE"]

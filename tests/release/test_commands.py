@@ -1,5 +1,6 @@
 """The commands as a release engineer types them, and what boxes then see."""
 
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,21 @@ def test_an_unchanged_wheel_keeps_its_place_so_that_boxes_fetch_it_once(desk: De
         for one in desk.channel(shop).releases
     )
     assert len(new - old) == 1
+
+
+def test_a_kit_holds_the_installer_the_wheels_and_the_trust_anchor(desk: Desk, tmp_path: Path) -> None:
+    desk.make("1.0.0")
+    source = ("--source", str(desk.checkout.folder))
+    assert desk.release("kit", "1.0.0", "-o", str(tmp_path / "kits"), *source) == 0
+    with tarfile.open(tmp_path / "kits" / "packshot-1.0.0-aarch64-cp311.tar") as kit:
+        names = [name.removeprefix("packshot-1.0.0/") for name in kit.getnames()]
+        anchor = kit.extractfile("packshot-1.0.0/root.json")
+        assert anchor is not None
+        assert anchor.read() == (desk.repository / "metadata" / "1.root.json").read_bytes()
+    for name in ("deploy/systemd/packshotd.service", "deploy/locks/runtime.txt", "service/packshot/__init__.py"):
+        assert name in names
+    wheels = [name.removeprefix("wheels/") for name in names if name.endswith(".whl")]
+    assert [wheel.partition("-")[0] for wheel in wheels] == ["camera", "native", "packshot", "tufish"]
 
 
 def test_a_release_is_rolled_out_wider_and_withdrawn(desk: Desk, shop: Box) -> None:

@@ -69,7 +69,7 @@ def _days(text: str) -> tuple[str, int]:
 
 def _build(command: argparse.ArgumentParser) -> None:
     command.add_argument("tag", help="for example v1.2.0")
-    command.add_argument("--source", type=Path, default=HERE, metavar="CHECKOUT", help="default: this checkout")
+    _source(command)
     command.add_argument(
         "--platform",
         action="append",
@@ -77,6 +77,10 @@ def _build(command: argparse.ArgumentParser) -> None:
         help="may be given again; default: all",
     )
     command.add_argument("--cache", type=Path, default=commands.CACHE, help="keeps wheels; default: %(default)s")
+
+
+def _source(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--source", type=Path, default=HERE, metavar="CHECKOUT", help="default: this checkout")
 
 
 def _output(command: argparse.ArgumentParser) -> None:
@@ -133,7 +137,7 @@ COMMANDS: dict[
     "publish": (commands.publish, (_build_folder, _repository, _rollout)),
     "rollout": (commands.rollout, (_version, _repository, _rollout)),
     "withdraw": (commands.withdraw, (_version, _repository, _channel)),
-    "wheels": (commands.wheels, (_version, _repository, _channel, _output)),
+    "kit": (commands.kit, (_version, _repository, _channel, _source, _output)),
     "renew": (commands.renew, (_repository, _renew)),
     "rotate": (commands.rotate, (_repository, _rotate)),
     "status": (commands.status, (_repository, _status)),

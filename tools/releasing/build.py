@@ -35,6 +35,7 @@ from tools.releasing.wheels import fetch, sha256
 FORMAT = 1
 HASH_PREFIX = 12
 UPDATER_LOCK = "updater"
+UPDATER_UNITS = "update"
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,14 @@ class _Builder:
         return [self.wheel, *fetch(pins(path, self.platform), self.platform, folder, self.cache)]
 
     def _deploy(self) -> Iterator[DeployFile]:
+        deploy = self.source.folder / "deploy"
         for folder in DEPLOY_FOLDERS:
-            for file in sorted((self.source.folder / "deploy" / folder).glob("*")):
+            for file in sorted((deploy / folder).glob("*")):
                 if not is_deploy_name(folder, file.name):
                     raise UsageError(f"deploy/{folder}/{file.name} is no name that a box accepts; rename it")
                 yield DeployFile(folder, self._file(file))
+        for file in sorted((deploy / UPDATER_UNITS).glob("packshot*")):
+            yield DeployFile("systemd", self._file(file))
 
     def _documents(self, wheels: set[Path]) -> Iterator[File]:
         bill = self.source.folder.parent / f"sbom-{self.platform}.cdx.json"

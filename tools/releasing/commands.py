@@ -16,6 +16,7 @@ from tools.releasing import build as building
 from tools.releasing.build import Build
 from tools.releasing.channels import Channels, publish_build
 from tools.releasing.keys import Keyring, make_key
+from tools.releasing.kit import pack_kits
 from tools.releasing.platforms import ALL
 from tools.releasing.repository import LIFE_DAYS, Store
 from tools.releasing.roots import Ceremony
@@ -77,16 +78,14 @@ def rollout(args: argparse.Namespace) -> int:
     return 0
 
 
-def wheels(args: argparse.Namespace) -> int:
-    """Copy a release's wheels out of the repository, one folder per platform, for deploy/install.sh --wheelhouse."""
+def kit(args: argparse.Namespace) -> int:
+    """Pack all that a bare machine needs for a first installation of a release, one archive per platform."""
     store = _store(args)
     store.check()
-    for platform, manifest in Channels(store).manifests(args.channel, args.version).items():
-        folder = args.output / platform
-        folder.mkdir(parents=True)
-        for file in {*manifest.wheels, *manifest.updater.wheels}:
-            (folder / file.name).write_bytes(store.read_listed(file.target))
-        print(folder)
+    manifests = Channels(store).manifests(args.channel, args.version)
+    args.output.mkdir(parents=True)
+    for archive in pack_kits(store, args.source, manifests, args.output):
+        print(archive)
     return 0
 
 

@@ -1,0 +1,93 @@
+"""A shop's box as the fleet sees it: a bare Debian with sshd on the bridge."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.container.device import Device
+from tests.support.waiting import eventually
+
+PACKAGES = "systemd systemd-sysv dbus udev python3 python3-venv iproute2 ca-certificates openssl openssh-server"
+STATE = "var/lib/packshot-updater/state.json"
+UPDATER = ("/opt/packshot/updater/run", "update")
+SLOW_S = 300.0
+
+
+class Box(Device):
+    """One device, reached by ssh as its manager does; ``update`` and the files are looked at from inside."""
+
+    def __init__(self, folder: Path, root: Path, name: str, bridge: str, address: str, public_key: str) -> None:
+        super().__init__(folder, root, folder, name=f"fleet-{name}")
+        self.id, self.address, self._bridge = name, address, bridge
+        ssh = self.root / "root/.ssh"
+        ssh.mkdir(mode=0o700, exist_ok=True)
+        (ssh / "authorized_keys").write_text(public_key)
+        (self.root / "etc/hostname").write_text(f"{name}\n")
+
+    @property
+    def host_key(self) -> str:
+        """What ssh has to expect."""
+        return (self.root / "etc/ssh/ssh_host_ed25519_key.pub").read_text().rsplit(" ", 1)[0]
+
+    def update(self, *arguments: str) -> dict[str, Any]:
+        """The answer of ``packshot update ... --json``."""
+        printed = self.run(*UPDATER, *arguments, "--json", check=False).stdout
+        assert printed.strip(), f"{self.id}: {arguments} said nothing"
+        return dict(json.loads(printed.splitlines()[-1]))
+
+    @property
+    def version(self) -> str:
+        """Of the release that runs."""
+        return (self.root / "opt/packshot/current").readlink().name
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The updater's state file, as it lies on the disk; empty before the first update."""
+        try:
+            return dict(json.loads((self.root / STATE).read_bytes()))
+        except (OSError, ValueError):
+            return {}
+
+    @property
+    def events(self) -> list[str]:
+        """What the history says, one word or two per event."""
+        lines = self.run(*UPDATER, "history", "--json", check=False).stdout.splitlines()
+        return [f"{event['event']} {event['version']}".strip() for event in map(json.loads, lines)]
+
+    def wait_serving(self) -> None:
+        """Until the daemon is ready."""
+        eventually(lambda: self.out("systemctl", "is-active", "packshotd") == "active", f"{self.id} serving", SLOW_S)
+
+    def wait_at_rest(self) -> None:
+        """Until no update is in hand."""
+        eventually(lambda: self.state.get("phase", "idle") == "idle", f"{self.id} at rest", SLOW_S)
+
+    def unplug(self) -> None:
+        """Take the network cable out."""
+        self._ip("link", "set", "host0", "down")
+
+    def plug_in(self) -> None:
+        """Put it back."""
+        self._connect()
+
+    def freeze(self, frozen: bool) -> None:
+        """Alive for the network, and silent: the kernel accepts connections, no process answers."""
+        (self._freezer() / "cgroup.freeze").write_text("1" if frozen else "0")
+
+    def _freezer(self) -> Path:
+        base = Path("/sys/fs/cgroup")
+        group = (base if (base / "cgroup.controllers").exists() else base / "unified") / self.name
+        return group / "payload"  # beside it is nspawn's supervisor, which must be able to end
+
+    def _options(self) -> list[str]:
+        return [f"--network-bridge={self._bridge}", f"--hostname={self.id}"]
+
+    def _connect(self) -> None:
+        eventually(Path(f"/proc/{self.leader}/root/sys/class/net/host0").exists, "the box's network")
+        self._ip("addr", "replace", f"{self.address}/24", "dev", "host0")
+        self._ip("link", "set", "host0", "up")
+
+    def _ip(self, *arguments: str) -> None:
+        command = ["nsenter", "-t", str(self.leader), "-n", "ip", *arguments]
+        subprocess.run(command, check=True, capture_output=True)
