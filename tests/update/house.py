@@ -96,6 +96,7 @@ class House:
     said: list[str] = field(default_factory=list)
     built: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
+    tell: Callable[[Process], None] = lambda process: None  # hears what systemd knows, whoever asked for it
 
     def __post_init__(self) -> None:
         self.layout = Layout(self.root)
@@ -189,6 +190,7 @@ class House:
     def stop(self) -> None:
         assert not self.capturing, "the daemon was stopped during a capture"
         self.daemon = Process(pid=self.daemon.pid)
+        self.tell(self.daemon)
 
     def start(self) -> None:
         if self.daemon.started is None:
@@ -249,6 +251,7 @@ class House:
                 process.slot, process.pid, process.started = running.slot, process.pid + 1, self.now
         if process.started is not None and self._crashes(process):
             self.daemon = replace(process, started=None, starts_at=self.now + RESTART_S, restarts=process.restarts + 1)
+        self.tell(self.daemon)
 
     def _crashes(self, process: Process) -> bool:
         behaviour, up_s = self._behaviour(process.slot), self.now - (process.started or 0)

@@ -309,7 +309,12 @@ def test_status_tells_the_truth_at_every_phase(house: House) -> None:
         house.box.states.set(phase=phase)
         said = house.status()
         assert said["installed"] == {"version": "0.1.0", "sequence": 0, "slot": "0.1.0"}
-        assert said["committed"] is (phase in (Phase.IDLE, Phase.COMMIT))
+        assert said["committed"] is (phase not in (Phase.ARM, Phase.SWITCH, Phase.PROBATION, Phase.ROLLBACK))
+    house.box.states.set(phase=Phase.FETCH)
+    assert house.status()["phase"] == "idle"
+    assert house.status()["error"] == "interrupted at fetch; the next install goes on"
+    with only_updater(house.box):
+        assert house.status()["phase"] == "fetch"
 
 
 def test_a_damaged_state_file_stops_neither_the_box_nor_the_next_update(

@@ -1,10 +1,11 @@
 """The conductor: one install from the first look to the commit, and the way back by hand."""
 
+import fcntl
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import msgspec
 from msgspec import Struct
 
 from packshot.errors import PackshotError
@@ -14,7 +15,7 @@ from packshot.update.box import Box
 from packshot.update.manifest import ChannelRelease, UpdaterPart, parse
 from packshot.update.problems import UpdateBusy, UpdateRefused, disk_errors
 from packshot.update.repository import Repository
-from packshot.update.state import Phase, Progress, Release, State
+from packshot.update.state import Phase, Progress, Release
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,23 @@ def only_updater(box: Box, wait_s: float = 0.0) -> Iterator[None]:
         yield
     finally:
         lock.close()
+
+
+def is_at_work(box: Box) -> bool:
+    """Whether an updater holds the lock; asked by anybody, and true where we may not look."""
+    try:
+        descriptor = os.open(box.layout.lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def install(box: Box, open_repository: Callable[[], Repository], wish: Wish) -> Result:
@@ -123,11 +141,9 @@ def conclude(box: Box, wait: bool) -> Result:
 def roll_back_by_hand(box: Box) -> Result:
     """Back to the release before, or out of a probation; the one left is not installed again by itself."""
     state = watch.tick(box)
-    if state.phase is Phase.IDLE:
-        if state.previous is None or not box.slots.stamp(state.previous.slot):
-            raise UpdateRefused("there is no earlier release on this box to go back to")
-        with disk_errors("the updater's state"):
-            box.states.change(_to_previous)
+    earlier = state.previous if state.phase is Phase.IDLE else state.committed
+    if earlier is None or not box.slots.stamp(earlier.slot):
+        raise UpdateRefused("there is no earlier release on this box to go back to")
     switch.roll_back(box, "taken back by hand")
     return Result("rolled-back", "taken back by hand")
 
@@ -137,10 +153,6 @@ def _no_newer(box: Box, reason: str, wish: Wish) -> Result:
     if wish.version and running and wish.version != running.version:
         raise UpdateRefused(f"{wish.version} is not newer than {running.version}; `packshot update rollback` goes back")
     return Result("up-to-date", reason)
-
-
-def _to_previous(state: State) -> State:
-    return msgspec.structs.replace(state, target=state.committed, committed=state.previous, previous=None)
 
 
 def _renew_first(box: Box, repository: Repository, release: ChannelRelease) -> Result:

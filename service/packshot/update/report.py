@@ -6,17 +6,24 @@ import msgspec
 
 from packshot import __version__
 from packshot.update.box import Box
-from packshot.update.install import Result
+from packshot.update.install import Result, is_at_work
 from packshot.update.look import Offer
 from packshot.update.manifest import INTERFACE
 from packshot.update.state import Phase, Release, State
 
-RESTING = frozenset({Phase.IDLE, Phase.COMMIT})
+BEFORE_THE_SWITCH = frozenset({Phase.FETCH, Phase.VERIFY, Phase.STAGE, Phase.SELFTEST})
+PROVEN = BEFORE_THE_SWITCH | {Phase.IDLE, Phase.COMMIT}
 
 
 def status(box: Box) -> dict[str, Any]:
-    """Where the box stands. ``installed`` is what ``current`` points to, whatever the state says."""
+    """Where the box stands. ``installed`` is what ``current`` points to, whatever the state says.
+
+    A step before the switch that nobody is at any more was interrupted; the box is at rest then.
+    """
     state, running = box.states.load(), box.running()
+    if state.phase in BEFORE_THE_SWITCH and not is_at_work(box):
+        error = state.error or f"interrupted at {state.phase}; the next install goes on"
+        state = msgspec.structs.replace(state, phase=Phase.IDLE, error=error)
     return {
         "v": 1,
         "phase": str(state.phase),
@@ -34,8 +41,8 @@ def status(box: Box) -> dict[str, Any]:
 
 
 def is_committed(state: State, running: Release | None) -> bool:
-    """Whether what runs has proved itself, and nothing is on its way; a box without an update has nothing to prove."""
-    if running is None or state.phase not in RESTING:
+    """Whether what runs has proved itself; what was laid by ``install.sh`` has nothing to prove."""
+    if running is None or state.phase not in PROVEN:
         return False
     return state.committed is None or state.committed.slot == running.slot or running.sequence == 0
 

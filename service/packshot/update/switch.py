@@ -95,12 +95,26 @@ def roll_back(box: Box, reason: str) -> State:
     """Back to the release that last proved itself; the one that failed is remembered, and not taken again by itself."""
     box.say(f"rolling back: {reason}")
     try:
-        state = box.states.set(phase=Phase.ROLLBACK, error=reason)
+        state = _begin_rollback(box, reason)
     except OSError:  # a full disk must not keep a bad release
         forget_downloads(box.layout, frozenset())
         with disk_errors("the updater's state"):
-            state = box.states.set(phase=Phase.ROLLBACK, error=reason)
+            state = _begin_rollback(box, reason)
     return finish_rollback(box, state)
+
+
+def _begin_rollback(box: Box, reason: str) -> State:
+    """One write after which the way back is taken whatever happens; a release at rest goes back to the one before."""
+
+    def back(state: State) -> State:
+        if state.phase is Phase.IDLE:
+            state = msgspec.structs.replace(
+                state, target=state.committed, committed=state.previous, previous=None, before=Before()
+            )
+        return msgspec.structs.replace(state, phase=Phase.ROLLBACK, error=reason)
+
+    box.mark(guarded=True, pending=True)
+    return box.states.change(back)
 
 
 def finish_rollback(box: Box, state: State) -> State:
