@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from packshot.cutout import CutResult
 from packshot.encode.port import EncodeSettings, Patch, Photo, PictureEncoder, PictureFormat
 from packshot.errors import BadImage
+from packshot.matting.band import plain
 from packshot.matting.compose import add_contact_shadow, lay_on_colour, lay_on_picture
-from packshot.presets import Preset, lay_out
+from packshot.presets import Layout, Preset, lay_out
 
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
@@ -39,22 +40,18 @@ class Composer:
 
         Raises ValueError for a cutout without a subject (its verdict is EMPTY) unless the frame is the photo's.
         """
-        patch = _shadowed(_arrange(result, preset), preset.shadow)
-        colour, form = preset.colour, PictureFormat(preset.format)
-        rgb: RGB8 | None = None
-        if background is not None:
-            rgb = lay_on_picture(_whole(patch), background)
-        elif colour is not None:
-            rgb = _on_colour(patch, colour)
+        form, layout = PictureFormat(preset.format), _layout(result, preset)
 
-        def encoded(quality: int) -> bytes:
-            settings = EncodeSettings(form, quality, preset.exact_background and background is None)
-            return (
-                self._encoder.encode_rgba(patch, settings) if rgb is None else self._encoder.encode_rgb(rgb, settings)
-            )
+        def settings(quality: int) -> EncodeSettings:
+            return EncodeSettings(form, quality, preset.exact_background and background is None)
 
-        data = _under_ceiling(encoded, preset)
-        return Picture(data, form.media_type, patch.width, patch.height)
+        if preset.colour is None and background is None:
+            patch = _shadowed(_patch(result, layout), preset.shadow)
+            data = _under_ceiling(lambda quality: self._encoder.encode_rgba(patch, settings(quality)), preset)
+        else:
+            rgb = _opaque(result, layout, preset, background)
+            data = _under_ceiling(lambda quality: self._encoder.encode_rgb(rgb, settings(quality)), preset)
+        return Picture(data, form.media_type, layout.width, layout.height)
 
     def mask(self, result: CutResult) -> Picture:
         """The alpha alone, 8-bit gray PNG at the photo's size."""
@@ -81,28 +78,40 @@ def _under_ceiling(encoded: Callable[[int], bytes], preset: Preset) -> bytes:
     raise BadImage(f"the picture has {size} bytes, the preset's ceiling is {preset.max_bytes}; lower its target_side")
 
 
-def _arrange(result: CutResult, preset: Preset) -> Patch:
+def _layout(result: CutResult, preset: Preset) -> Layout:
     if preset.frame == "photo":
-        return result.patch
+        left, top, width, height = result.bbox or (0, 0, 0, 0)
+        return Layout(width, height, left, top, result.width, result.height)
     if result.bbox is None:
         raise ValueError("there is no subject to place; publish nothing for an empty verdict")
-    layout = lay_out(result.bbox[2], result.bbox[3], preset)
-    rgba = result.subject.scaled(layout.subject_width, layout.subject_height)
+    return lay_out(result.bbox[2], result.bbox[3], preset)
+
+
+def _patch(result: CutResult, layout: Layout) -> Patch:
+    as_it_is = result.bbox is None or result.bbox[2:] == (layout.subject_width, layout.subject_height)
+    rgba = result.box_rgba if as_it_is else result.subject.scaled(layout.subject_width, layout.subject_height)
     return Patch(rgba, layout.top, layout.left, layout.height, layout.width)
+
+
+def _opaque(result: CutResult, layout: Layout, preset: Preset, background: RGB8 | None) -> RGB8:
+    """The cutout on a picture or on the preset's colour, with the preset's shadow."""
+    colour = preset.colour or (255, 255, 255)
+    if background is not None or preset.shadow:
+        patch = _shadowed(_patch(result, layout), preset.shadow)
+        whole = _whole(patch)
+        return lay_on_colour(whole, colour) if background is None else lay_on_picture(whole, background)
+    canvas = plain(layout.height, layout.width, colour)
+    if result.bbox is not None:
+        rows = slice(layout.top, layout.top + layout.subject_height)
+        columns = slice(layout.left, layout.left + layout.subject_width)
+        canvas[rows, columns] = result.subject.laid(layout.subject_width, layout.subject_height, colour)
+    return canvas
 
 
 def _shadowed(patch: Patch, strength: float) -> Patch:
     if strength <= 0:
         return patch
     return Patch(add_contact_shadow(_whole(patch), strength), 0, 0, patch.height, patch.width)
-
-
-def _on_colour(patch: Patch, colour: tuple[int, int, int]) -> RGB8:
-    canvas = np.empty((patch.height, patch.width, 3), np.uint8)
-    canvas[:] = colour
-    rows, columns = patch.rgba.shape[:2]
-    canvas[patch.top : patch.top + rows, patch.left : patch.left + columns] = lay_on_colour(patch.rgba, colour)
-    return canvas
 
 
 def _whole(patch: Patch) -> RGBA8:

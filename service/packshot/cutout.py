@@ -21,7 +21,7 @@ from packshot.matting.cleanup import drop_specks, split_subjects
 from packshot.matting.foreground import Colours, ColourSettings, estimate_colours
 from packshot.matting.plate import PlateSettings, PlateState, fit_plate, move_plate
 from packshot.matting.plate_matte import alpha_on_plate, matte_on_plate
-from packshot.matting.refine import EdgeSettings, Matte, Profile, coarse_matte, fine_alpha, subject_alpha
+from packshot.matting.refine import EdgeSettings, Matte, Profile, coarse_matte, fine_alpha, fine_model, subject_alpha
 from packshot.matting.subject import Subject
 from packshot.matting.tensor import coarse_mask, network_input, stretch
 from packshot.matting.verdict import Thresholds, judge
@@ -116,7 +116,8 @@ class _Known:
 class Cutter:
     """Cuts photos out with one accelerator; not thread-safe, as the accelerator is not.
 
-    With ``threads`` > 1 the whole photo is decoded while the network looks at a reduced one; ``close`` ends the thread.
+    With ``threads`` > 1 the whole photo is decoded while the network looks at a reduced one, and colours are estimated
+    while alpha is made; ``close`` ends the thread.
     """
 
     def __init__(
@@ -148,12 +149,13 @@ class Cutter:
                 return self._result(whole(), small, mask, known, options, clock)
         with clock.stage("edges"):
             matte = drop_specks(coarse_matte(small, mask, options.profile, options.edges))
-        with clock.stage("colour"):
-            colours = estimate_colours(small, fine_alpha(small, matte, options.edges), options.colours)
+            model = fine_model(matte, options.edges)
+            small_alpha = fine_alpha(small, matte, options.edges, model)
+        colours = self._aside(clock, "colour", lambda: estimate_colours(small, small_alpha, options.colours))
         shot = whole()
         with clock.stage("edges"):
-            box, alpha = subject_alpha(shot.pixels, matte, options.edges)
-        result = self._result(shot, small, mask, _Known(matte, colours, box, alpha), options, clock)
+            box, alpha = subject_alpha(shot.pixels, matte, options.edges, model)
+        result = self._result(shot, small, mask, _Known(matte, colours(), box, alpha), options, clock)
         return result if plate is None else _held(result, str(known))
 
     def decode(self, data: bytes, options: CutOptions | None = None) -> Photo:
@@ -233,27 +235,33 @@ class Cutter:
         """A working picture of at most ``WORKING_SIDE`` px, and a call that gives the whole photo."""
         if isinstance(photo, Photo):
             return _working_picture(photo.pixels), lambda: photo
+        whole = self._aside(clock, "decode", lambda: self._decoder.decode(photo, options.limits))
         reduced = None
         if self._pool is not None:
-            decoding = self._pool.submit(self._timed_decode, photo, options)
             with clock.stage("reduced"):
                 reduced = self._reduced(photo, options)
-            if reduced is not None:
-                return _working_picture(reduced), lambda: clock.add("decode", *decoding.result())
-            shot = clock.add("decode", *decoding.result())
-        else:
-            shot = clock.add("decode", *self._timed_decode(photo, options))
+        if reduced is not None:
+            return _working_picture(reduced), whole
+        shot = whole()
         return _working_picture(shot.pixels), lambda: shot
+
+    def _aside(self, clock: "_StageClock", stage: str, work: Callable[[], T]) -> Callable[[], T]:
+        """Start work on the other thread, if there is one, else do it; the call that is returned gives its result."""
+
+        def timed() -> tuple[T, float]:
+            began = perf_counter()
+            return work(), perf_counter() - began
+
+        if self._pool is None:
+            done = clock.add(stage, *timed())
+            return lambda: done
+        later = self._pool.submit(timed)
+        return lambda: clock.add(stage, *later.result())
 
     def _reduced(self, data: bytes, options: CutOptions) -> RGB8 | None:
         card = self._accelerator.card
         side = max(card.input.height, card.input.width, 2 * card.output.height, 2 * card.output.width, REDUCED_SIDE)
         return self._decoder.reduced(data, options.limits, side)
-
-    def _timed_decode(self, data: bytes, options: CutOptions) -> tuple[Photo, float]:
-        began = perf_counter()
-        shot = self._decoder.decode(data, options.limits)
-        return shot, perf_counter() - began
 
     def _coarse(self, pixels: RGB8) -> NDArray[np.float32]:
         card = self._accelerator.card

@@ -21,7 +21,7 @@ LOSSLESS_HEADER_BYTES = 5  # signature, width, height, which ALPH leaves out
 
 
 def encode_webp(rgba: RGBA8, quality: int, icc: bytes, threads: int = 1) -> bytes:
-    """Straight-alpha RGBA (H, W, 4) uint8 as a lossy WebP with exact alpha."""
+    """Straight-alpha RGBA (H, W, 4) uint8, zero under alpha 0, as a lossy WebP with exact alpha."""
     alpha = np.asarray(cv2.extractChannel(rgba, 3), np.uint8)
     with ThreadPoolExecutor(1, "alpha") as pool:
         later = pool.submit(_alpha_bitstream, alpha) if threads > 1 else None
@@ -39,15 +39,15 @@ def encode_webp(rgba: RGBA8, quality: int, icc: bytes, threads: int = 1) -> byte
 def _filled(rgba: RGBA8, alpha: Gray8) -> RGB8:
     """The colours, and where nothing is visible the mean of what is visible nearby: no fringe from prediction."""
     height, width = alpha.shape
-    size = (-(-width // BLOCK), -(-height // BLOCK))
-    even = cv2.copyMakeBorder(
-        rgba, 0, size[1] * BLOCK - height, 0, size[0] * BLOCK - width, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0)
-    )
-    visible = cv2.copyTo(even, cv2.extractChannel(even, 3))
-    means = cv2.blur(cv2.resize(visible, size, interpolation=cv2.INTER_AREA).astype(np.float32), (3, 3))
-    colours = np.minimum(means[..., :3] * (255 / np.maximum(means[..., 3:], 1)), 255).astype(np.uint8)
-    below = cv2.resize(colours, None, fx=BLOCK, fy=BLOCK, interpolation=cv2.INTER_NEAREST)[:height, :width]
-    return np.asarray(cv2.copyTo(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), alpha, below.copy()), np.uint8)
+    below, right = -height % BLOCK, -width % BLOCK
+    even = cv2.copyMakeBorder(rgba, 0, below, 0, right, cv2.BORDER_CONSTANT) if below or right else rgba
+    size = (even.shape[1] // BLOCK, even.shape[0] // BLOCK)
+    means = cv2.blur(cv2.resize(even, size, interpolation=cv2.INTER_AREA).astype(np.float32), (3, 3))
+    scale = cv2.divide(255.0, np.maximum(means[..., 3], 1))
+    colours = cv2.convertScaleAbs(means[..., :3] * cv2.merge([scale, scale, scale]))
+    nearby = cv2.resize(colours, even.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    nearby = nearby if even is rgba else nearby[:height, :width].copy()
+    return np.asarray(cv2.copyTo(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), alpha, nearby), np.uint8)
 
 
 def _alpha_bitstream(alpha: Gray8) -> bytes:

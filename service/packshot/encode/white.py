@@ -77,7 +77,7 @@ def _mosaic(picture: NDArray[np.uint8], chosen: tuple[NDArray[np.intp], NDArray[
 def _encode(rgb: RGB8, white: Gray8, overshoot: int, quality: int, icc: bytes) -> bytes:
     values = np.arange(256)
     shrunk = np.rint(128 + (values - 128) * SHRINK / GROW).astype(np.uint8)
-    beyond = np.full_like(rgb, round(128 + (127 + overshoot) * SHRINK / GROW))
+    beyond = np.full(rgb.shape, round(128 + (127 + overshoot) * SHRINK / GROW), np.uint8)
     pixels = np.asarray(cv2.copyTo(beyond, white, cv2.LUT(rgb, shrunk)), np.uint8)
     out = BytesIO()
     table = [SHRINK * step for step in _steps(quality)]

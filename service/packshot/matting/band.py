@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
 Bytes8 = NDArray[np.uint8]
+RGB8 = NDArray[np.uint8]
 Index = NDArray[np.int32]
 Trimap = NDArray[np.uint8]
 Mask = NDArray[np.uint8]
@@ -43,6 +44,13 @@ def strips(start: int, stop: int, rows: int = STRIP) -> Iterator[slice]:
     """Cut rows ``start`` to ``stop`` into slices of at most ``rows``; it bounds the memory of full-resolution work."""
     for top in range(start, stop, rows):
         yield slice(top, min(top + rows, stop))
+
+
+def plain(height: int, width: int, colour: tuple[int, int, int]) -> RGB8:
+    """A picture (height, width, 3) uint8 of one colour; row by row, since numpy repeats three bytes slowly."""
+    picture = np.empty((height, width * 3), np.uint8)
+    picture[:] = np.tile(np.array(colour, np.uint8), width)
+    return picture.reshape(height, width, 3)
 
 
 def points(mask: Mask, left: int = 0, top: int = 0) -> tuple[Index, Index]:

@@ -5,13 +5,14 @@ colours reach far into hair, is Germer et al.: Fast Multi-Level Foreground Estim
 on in tiles that hold an edge, the last correction uses the photo's own pixels.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import Place, in_between, points, sample, strips
+from packshot.matting.band import Index, Place, in_between, plain, points, sample, strips
 from packshot.matting.tiles import TileGrid
 
 Float = NDArray[np.float32]
@@ -110,31 +111,50 @@ def decontaminate(rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | Non
     Estimated colour where alpha is soft, the picture's where it is 255, zero where it is 0. ``place`` says which part
     of the picture that ``colours`` are of this is, at whatever scale; all of it where that is None.
     """
-    place = place or Place.whole(*alpha.shape)
     rgba = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA), np.uint8)
     cv2.insertChannel(alpha, rgba, 3)
     rgba = np.asarray(cv2.copyTo(rgba, alpha), np.uint8)
-    pixels, band = rgba.view(np.uint32).reshape(-1), in_between(alpha)
-    for rows in strips(0, alpha.shape[0]):
-        x, y = points(band[rows], 0, rows.start)
-        if len(x):
-            at = y * np.int32(alpha.shape[1]) + x
-            near = place.within(x, y, *alpha.shape)
-            foreground, background = (sample(part, *near) for part in (colours.foreground, colours.background))
-            pixels[at] = _correct(pixels.take(at), foreground, background)
+    pixels = rgba.view(np.uint32).reshape(-1)
+    for at, coverage, foreground in _soft_pixels(rgb, alpha, colours, place):
+        pixels[at] = np.column_stack([foreground, coverage]).view(np.uint32)[:, 0]
     return rgba
 
 
-def _correct(pixels: NDArray[np.uint32], foreground: Float, background: Float) -> NDArray[np.uint32]:
-    """RGBA pixels (N,) with F + a (I - a F - (1 - a) B), clipped: the foreground that explains the pixel better."""
-    image = pixels.view(np.uint8).reshape(-1, 4)
-    a = image[:, 3] * np.float32(1 / 255)
-    corrected = foreground * _three(1 - a * a)
-    corrected += image[:, :3] * _three(a)
-    corrected -= background * _three(a * (1 - a))
-    out = image.copy()
-    out[:, :3] = _rounded(corrected)
-    return out.view(np.uint32).reshape(-1)
+def lay_subject(
+    rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | None, backdrop: tuple[int, int, int]
+) -> RGB8:
+    """``decontaminate`` laid on one colour, (h, w, 3) uint8, without the detour over RGBA."""
+    mixed = np.asarray(cv2.copyTo(rgb, alpha, plain(alpha.shape[0], alpha.shape[1], backdrop)), np.uint8)
+    pixels, below = mixed.reshape(-1, 3), np.array(backdrop, np.float32)
+    for at, coverage, foreground in _soft_pixels(rgb, alpha, colours, place):
+        share = _three(_unit(coverage))
+        pixels[at] = _rounded(foreground * share + below * (1 - share))
+    return mixed
+
+
+def _soft_pixels(
+    rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | None
+) -> Iterator[tuple[Index, Alpha8, RGB8]]:
+    """Flat index (N,), alpha (N,) and own colour (N, 3) of the pixels between 0 and 255, strip by strip."""
+    place = place or Place.whole(*alpha.shape)
+    band, width = in_between(alpha), np.int32(alpha.shape[1])
+    for rows in strips(0, alpha.shape[0]):
+        x, y = points(band[rows], 0, rows.start)
+        if len(x):
+            at = y * width + x
+            image, coverage = rgb.reshape(-1, 3).take(at, axis=0), alpha.reshape(-1).take(at)
+            near = place.within(x, y, *alpha.shape)
+            foreground, background = (sample(part, *near) for part in (colours.foreground, colours.background))
+            yield at, coverage, _corrected(image, _unit(coverage), foreground, background)
+
+
+def _corrected(image: RGB8, a: Float, foreground: Float, background: Float) -> RGB8:
+    """F + a (I - a F - (1 - a) B), clipped, in 1/255 (N, 3): the foreground that explains the pixel better."""
+    foreground *= _three(1 - a * a)
+    foreground += image * _three(a)
+    background *= _three(a * (1 - a))
+    foreground -= background
+    return _rounded(foreground)
 
 
 def _halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -83,22 +83,26 @@ def coarse_matte(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSetting
     return Matte(fine, alpha, trimap(alpha, settings.fine_band_radius), soft_here)
 
 
-def fine_alpha(rgb: RGB8, matte: Matte, settings: EdgeSettings) -> Alpha8:
-    """Alpha (H, W) uint8 at the resolution of ``rgb``, (H, W, 3) uint8 sRGB; outside the band it is 0 or 255."""
+def fine_alpha(rgb: RGB8, matte: Matte, settings: EdgeSettings, model: Float | None = None) -> Alpha8:
+    """Alpha (H, W) uint8 at the resolution of ``rgb``, (H, W, 3) uint8 sRGB; outside the band it is 0 or 255.
+
+    ``model`` is what ``fine_model`` gives, where that is at hand.
+    """
     whole = np.zeros(rgb.shape[:2], np.uint8)
-    (left, top, width, height), alpha = subject_alpha(rgb, matte, settings)
+    (left, top, width, height), alpha = subject_alpha(rgb, matte, settings, model)
     whole[top : top + height, left : left + width] = alpha
     return whole
 
 
-def subject_alpha(rgb: RGB8, matte: Matte, settings: EdgeSettings) -> tuple[Box, Alpha8]:
+def subject_alpha(rgb: RGB8, matte: Matte, settings: EdgeSettings, model: Float | None = None) -> tuple[Box, Alpha8]:
     """The box outside which ``fine_alpha`` is 0, as (left, top, width, height), and alpha (height, width) in it."""
     height, width = rgb.shape[:2]
     x0, y0, across, down = cv2.boundingRect(matte.regions)
     left, columns = _nearest(x0, across, matte.regions.shape[1], width)
     top, rows = _nearest(y0, down, matte.regions.shape[0], height)
     alpha = matte.regions.take(columns, axis=1).take(rows, axis=0)
-    model, colours, values = _fine_model(matte, settings), rgb.reshape(-1, 3), alpha.reshape(-1)
+    colours, values = rgb.reshape(-1, 3), alpha.reshape(-1)
+    model = fine_model(matte, settings) if model is None else model
     for part in strips(0, len(rows)):
         x, y = points(in_between(alpha[part]), left, top + part.start)
         if len(x):
@@ -131,7 +135,7 @@ def refine_alpha(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSetting
     return fine_alpha(rgb, coarse_matte(rgb, mask, profile, settings), settings)
 
 
-def _fine_model(matte: Matte, settings: EdgeSettings) -> Float:
+def fine_model(matte: Matte, settings: EdgeSettings) -> Float:
     """Linear models of the matte for 8-bit pixels and 8-bit alpha, stretch included; (h, w, 4), right in the band."""
     near_band = np.asarray(cv2.dilate(in_between(matte.regions), np.ones((3, 3), np.uint8)), np.uint8)
     model = fit_linear_model(matte.guide, matte.alpha, settings.radius, settings.eps, near_band)

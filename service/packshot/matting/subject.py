@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.matting.band import Place
-from packshot.matting.compose import resize, scale_rgba
-from packshot.matting.foreground import Colours, decontaminate
+from packshot.matting.compose import lay_on_colour, resize, scale_rgba
+from packshot.matting.foreground import Colours, decontaminate, lay_subject
 
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
@@ -33,6 +33,13 @@ class Subject:
         if self.colours is None:
             return np.asarray(cv2.copyTo(np.dstack([self.rgb, self.alpha]), self.alpha), np.uint8)
         return decontaminate(self.rgb, self.alpha, self.colours, self.place)
+
+    def laid(self, width: int, height: int, colour: tuple[int, int, int]) -> RGB8:
+        """``scaled`` laid on one colour, (height, width, 3) uint8."""
+        if self.colours is None:
+            return lay_on_colour(self.scaled(width, height), colour)
+        rgb, alpha = resize(self.rgb, width, height), resize(self.alpha, width, height)
+        return lay_subject(rgb, alpha, self.colours, self.place, colour)
 
     def scaled(self, width: int, height: int) -> RGBA8:
         """The same at (height, width, 4).
