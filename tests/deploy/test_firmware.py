@@ -155,3 +155,9 @@ def test_kernel_options_are_set_once(line: str, wanted: list[str], expected: str
 def test_a_boot_menu_without_kernel_options_is_refused() -> None:
     with pytest.raises(ValueError, match="no APPEND"):
         with_append("LABEL primary\n", ["a"])
+
+
+def test_no_line_is_longer_than_the_boot_loader_reads() -> None:
+    files = [*(REPOSITORY / "firmware/boards").rglob("config.txt")]
+    assert files
+    assert [line for file in files for line in file.read_text().splitlines() if len(line) > 98] == []
