@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from packshot.platform.resources import package_path, sample_photos
+from tests.support.chromium import Chromium
 from tests.support.kiosk import KioskBox, Visitor
 from tests.support.mosquitto import Broker
 
@@ -45,3 +46,18 @@ def box(tmp_path_factory: pytest.TempPathFactory, kiosk_broker: Broker, stage: P
 def visitor(box: KioskBox) -> Visitor:
     """A browser with a session."""
     return box.visitor()
+
+
+@pytest.fixture(scope="session")
+def one_chromium() -> Iterator[Chromium]:
+    with Chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def chromium(one_chromium: Chromium) -> Iterator[Chromium]:
+    """A browser whose pages must not complain: no script error, no broken policy."""
+    one_chromium.complaints.clear()
+    yield one_chromium
+    one_chromium.close_pages()
+    assert one_chromium.complaints == []

@@ -33,6 +33,8 @@ byId("angle-down").addEventListener("click", () => setAngle(angle - 1));
 byId("angle-up").addEventListener("click", () => setAngle(angle + 1));
 byId("modes").addEventListener("click", (event) => setMode(event.target.dataset.mode));
 document.addEventListener("keydown", byKey);
+// A scanner must not find a list open to its keys.
+for (const id of ["preset", "profile"]) byId(id).addEventListener("change", () => byId(id).blur());
 tendPlate(byId("plate"));
 on("capture", heard);
 on("curtain", ({ closed }) => curtain(closed));

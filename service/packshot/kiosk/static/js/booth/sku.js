@@ -7,8 +7,6 @@ import { attempt } from "../shell.js";
 
 const USED = "packshot-skus";
 const REMEMBERED = 30;
-const BURST_MS = 60; // keys of a barcode scanner follow each other faster than fingers can
-const SHORTEST_SCAN = 4;
 const AIM_PREFIX = /^\][A-Za-z]\d/; // symbology identifier (ISO/IEC 15424), which some scanners send first
 
 /** The SKU field; `changed()` is called when another product is meant. */
@@ -17,8 +15,7 @@ export class Skus {
     this.catalogue = false;
     this.changed = changed;
     this.last = "";
-    this.burst = "";
-    this.keyAt = 0;
+    byId("sku").addEventListener("focus", () => byId("sku").select());
     byId("sku").addEventListener("change", () => this.#settle());
     byId("sku-list").addEventListener("click", () => this.#list());
     document.addEventListener("keydown", (event) => this.#key(event), true);
@@ -42,30 +39,23 @@ export class Skus {
   }
 
   #settle() {
+    byId("sku").value = byId("sku").value.replace(AIM_PREFIX, "");
     if (this.value === this.last) return;
     this.last = this.value;
     this.changed();
   }
 
-  /** A scanner types: wherever the focus is, a fast burst of keys that ends with Enter is a SKU. */
+  /** A scanner types: whatever has the focus, unless it takes text itself, its keys go to the field, which starts anew. */
   #key(event) {
     if (document.querySelector("dialog[open]") || event.ctrlKey || event.altKey || event.metaKey) return;
-    const now = performance.now();
-    if (now - this.keyAt > BURST_MS) this.burst = "";
-    this.keyAt = now;
-    if (event.key.length === 1) {
-      this.burst += event.key;
-      if (document.activeElement === document.body && event.key !== " ") byId("sku").select();
-    } else if (event.key === "Enter") this.#enter(event);
+    const at = document.activeElement;
+    if (event.key === "Enter" && at === byId("sku")) this.#enter(event);
+    else if (event.key.length === 1 && event.key !== " " && !at.matches("input:not([type=range]), select, textarea")) byId("sku").focus();
   }
 
   #enter(event) {
-    const scanned = this.burst.length >= SHORTEST_SCAN;
-    if (!scanned && document.activeElement !== byId("sku")) return;
     event.preventDefault();
     event.stopPropagation();
-    if (scanned) byId("sku").value = this.burst.replace(AIM_PREFIX, "");
-    this.burst = "";
     this.#settle();
     byId("sku").blur();
   }
