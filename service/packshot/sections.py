@@ -180,7 +180,13 @@ class KioskSection(Section, frozen=True):
     language: Annotated[str, Meta(pattern=r"^(auto|[a-z]{2})\Z")] = "auto"  # auto = what the browser asks for
     id_photos: bool = True  # false: no page for ID photos
     id_photo_keep_s: Annotated[float, Meta(gt=0, le=86400)] = 600.0  # a photo nobody deleted is deleted after this
-    id_specs_file: str = ""  # TOML with ID photo specs of your own
+
+
+class IdPhotoSection(Section, frozen=True):
+    """ID photos; how long the kiosk keeps them is kiosk.id_photo_keep_s, and it delivers them nowhere."""
+
+    spec: str = "icao"  # what is made when nobody names another
+    specs_file: str = ""  # TOML with ID photo specs of your own
 
 
 class StatsSection(Section, frozen=True):
@@ -215,5 +221,6 @@ class Config(Section, frozen=True):
     homeassistant: HomeAssistantSection = HomeAssistantSection()
     update: UpdateSection = UpdateSection()
     kiosk: KioskSection = KioskSection()
+    id_photo: IdPhotoSection = IdPhotoSection()
     stats: StatsSection = StatsSection()
     log: LogSection = LogSection()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "demo": ("demo", "the whole appliance on this machine: broker, sample photos, daemon, uploader, contact sheet"),
     "cut": ("cut", "cut out photos or folders of photos"),
+    "id-photo": ("id_photo", "measured, cropped, checked ID photos and print sheets"),
     "lint": ("lint", "what in a picture breaks a marketplace's rules"),
     "run": ("run", "the daemon: camera to spool to MQTT"),
     "uploader": ("uploader", "the storefront side: takes offers from MQTT and uploads them"),

@@ -99,3 +99,37 @@ class PictureEncoder(Protocol):
 
     def encode_layers(self, photo: RGB8, patch: Patch) -> bytes:
         """A TIFF for the retoucher: pages cutout, mask, original."""
+
+
+@dataclass(frozen=True)
+class PrintSettings:
+    """Resolution in dots per inch, an XMP packet (or nothing), and the bytes that the file may have."""
+
+    dpi: int
+    xmp: bytes = b""
+    least_bytes: int = 0
+    most_bytes: int = 1 << 30
+
+
+@dataclass(frozen=True)
+class PaperSheet:
+    """A page on which one picture lies at several places, and lines; millimetres from the top left corner."""
+
+    width_mm: float
+    height_mm: float
+    picture_width_mm: float
+    picture_height_mm: float
+    places: tuple[tuple[float, float], ...]
+    lines: tuple[tuple[float, float, float, float], ...] = ()
+    line_mm: float = 0.1
+    line_gray: float = 0.45
+
+
+class PrintEncoder(Protocol):
+    """Arrays to files for paper and offices, tagged as sRGB."""
+
+    def encode_print(self, rgb: RGB8, settings: PrintSettings) -> bytes:
+        """A JPEG with resolution and XMP within the bytes; raises BadImage where no quality keeps them."""
+
+    def encode_paper(self, rgb: RGB8, sheet: PaperSheet, settings: PrintSettings) -> bytes:
+        """A PDF of one page, exact to a thousandth of a millimetre."""

@@ -123,9 +123,16 @@ class Head:
             left_eye=moved(self.face.left_eye),
             right_eye=moved(self.face.right_eye),
         )
-        rows = [(row - top) * scale for row in (self.crown, self.chin, self.hair_top)]
-        errors = self.crown_error * scale, self.chin_error * scale
-        return Head(face, *rows, (self.centre - left) * scale, *errors, self.confidence)
+        return replace(
+            self,
+            face=face,
+            crown=(self.crown - top) * scale,
+            chin=(self.chin - top) * scale,
+            hair_top=(self.hair_top - top) * scale,
+            centre=(self.centre - left) * scale,
+            crown_error=self.crown_error * scale,
+            chin_error=self.chin_error * scale,
+        )
 
     @property
     def eye_line(self) -> float:

@@ -8,7 +8,6 @@ import msgspec
 from msgspec import Meta, Struct
 
 from packshot.errors import ConfigError, UsageError
-from packshot.presets import parse_colour
 
 MM_PER_INCH = 25.4
 
@@ -77,7 +76,10 @@ class Spec(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     @property
     def background_colour(self) -> tuple[int, int, int] | None:
         """The new background as (R, G, B), None where none is allowed."""
-        return parse_colour(self.new_background) if self.new_background else None
+        if not self.new_background:
+            return None
+        red, green, blue = bytes.fromhex(self.new_background[1:])
+        return red, green, blue
 
     def size_px(self, natural_width: float) -> tuple[int, int]:
         """(width, height) of the file: the photo's own resolution, within the spec's pixels."""
