@@ -3,9 +3,7 @@
 import ctypes
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from packshot.accelerator.engine import Engine
 from packshot.accelerator.interpreter import LoadedNetwork, find_runtime
 from packshot.errors import AcceleratorError, ModelError
 from packshot.matting.card import ModelCard
@@ -15,7 +13,7 @@ LIBRARY = "libedgetpu.so.1"
 CUSTOM_OP = "edgetpu-custom-op"
 
 
-class EdgeTPU:
+class EdgeTPU(Engine):
     """A network that edgetpu_compiler compiled, on the TPU. ``device`` is "" (the first), "usb" or "pci".
 
     Without the compiler's custom operation the delegate would leave the whole network to the CPU in silence; such a
@@ -37,25 +35,4 @@ class EdgeTPU:
             raise AcceleratorError(
                 f"no Edge TPU ({' '.join(str(error).split()) or library}); plug it in and install libedgetpu1-std"
             ) from error
-        self._card = card
-        self._network: LoadedNetwork | None = LoadedNetwork(runtime, model, card, delegates=[delegate])
-
-    @property
-    def engine(self) -> str:
-        """Always "edgetpu"."""
-        return "edgetpu"
-
-    @property
-    def card(self) -> ModelCard:
-        """The card of the loaded network."""
-        return self._card
-
-    def infer(self, tensor: NDArray[np.int8]) -> NDArray[np.int8]:
-        """See ``Accelerator.infer``."""
-        if self._network is None:
-            raise AcceleratorError("the engine is closed; open a new one")
-        return self._network.run(tensor)
-
-    def close(self) -> None:
-        """Free interpreter and TPU."""
-        self._network = None
+        super().__init__("edgetpu", card, LoadedNetwork(runtime, model, card, delegates=[delegate]).run)

@@ -2,18 +2,15 @@
 
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from packshot.accelerator.engine import Engine
 from packshot.accelerator.interpreter import LoadedNetwork, find_runtime
-from packshot.errors import AcceleratorError
 from packshot.matting.card import ModelCard
 from packshot.platform.resources import read_model
 
 CONVOLUTIONS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D"})
 
 
-class LiteRT:
+class LiteRT(Engine):
     """One network on the CPU. ``threads`` >= 1: fewer than the cores is often faster on a busy board.
 
     ``engine`` is "litert-xnnpack" or "litert-builtin" as the loaded graph says, not as was asked for: LiteRT skips
@@ -30,31 +27,8 @@ class LiteRT:
         """
         model = read_model(path, card)
         package = find_runtime(runtime)
-        self._card = card
-        self._network: LoadedNetwork | None = LoadedNetwork(
-            package, model, card, threads=threads, default_delegates=xnnpack
-        )
-        self._engine = f"{package.name}-{_kernels(self._network)}"
-
-    @property
-    def engine(self) -> str:
-        """Runtime and kernels that really run."""
-        return self._engine
-
-    @property
-    def card(self) -> ModelCard:
-        """The card of the loaded network."""
-        return self._card
-
-    def infer(self, tensor: NDArray[np.int8]) -> NDArray[np.int8]:
-        """See ``Accelerator.infer``."""
-        if self._network is None:
-            raise AcceleratorError("the engine is closed; open a new one")
-        return self._network.run(tensor)
-
-    def close(self) -> None:
-        """Free the interpreter."""
-        self._network = None
+        network = LoadedNetwork(package, model, card, threads=threads, default_delegates=xnnpack)
+        super().__init__(f"{package.name}-{_kernels(network)}", card, network.run)
 
 
 def _kernels(network: LoadedNetwork) -> str:

@@ -1,6 +1,7 @@
 """onnxruntime: TensorRT or CUDA on a Jetson, its CPU kernels elsewhere."""
 
 import importlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.accelerator.checks import check_fed
+from packshot.accelerator.engine import Engine
 from packshot.errors import AcceleratorError, ModelError
 from packshot.matting.card import ModelCard
 from packshot.matting.tensor import dequantise, quantise
@@ -18,7 +20,7 @@ NAMES = {"TensorrtExecutionProvider": "tensorrt", "CUDAExecutionProvider": "cuda
 SILENT = 3  # onnxruntime's log level for errors; what it warns of is told by the engine's name
 
 
-class OnnxEngine:
+class OnnxEngine(Engine):
     """The float twin of a network: (1, 3, H, W) normalised float32 in, (1, 1, h, w) float32 logits out.
 
     The card is the int8 network's, with the file and checksum of the ONNX one; its affines translate at both ends, so
@@ -44,38 +46,22 @@ class OnnxEngine:
         options.intra_op_num_threads = threads
         options.log_severity_level = SILENT
         try:
-            self._session: Any = runtime.InferenceSession(model, options, providers=available)
+            session: Any = runtime.InferenceSession(model, options, providers=available)
         except Exception as error:
             raise ModelError(f"network {card.name} cannot be loaded: {' '.join(str(error).split())[:200]}") from error
-        self._card = card
-        self._input = _check(self._session, card)
-        self._engine = f"onnxruntime-{NAMES.get(self._session.get_providers()[0], 'other')}"
+        name = f"onnxruntime-{NAMES.get(session.get_providers()[0], 'other')}"
+        super().__init__(name, card, partial(_run, session, _check(session, card), card))
 
-    @property
-    def engine(self) -> str:
-        """Onnxruntime and the provider that runs."""
-        return self._engine
 
-    @property
-    def card(self) -> ModelCard:
-        """The card of the loaded network."""
-        return self._card
-
-    def infer(self, tensor: NDArray[np.int8]) -> NDArray[np.int8]:
-        """See ``Accelerator.infer``."""
-        if self._session is None:
-            raise AcceleratorError("the engine is closed; open a new one")
-        check_fed(tensor, self._card.input)
-        real = np.ascontiguousarray(dequantise(tensor, self._card.input).transpose(0, 3, 1, 2))
-        try:
-            (logits,) = self._session.run(None, {self._input: real})
-        except Exception as error:
-            raise AcceleratorError(f"inference failed: {' '.join(str(error).split())[:200]}") from error
-        return quantise(np.asarray(logits, np.float32).transpose(0, 2, 3, 1), self._card.output)
-
-    def close(self) -> None:
-        """Free the session."""
-        self._session = None
+def _run(session: Any, name: str, card: ModelCard, tensor: NDArray[np.int8]) -> NDArray[np.int8]:
+    """One inference with the int8 network's numbers at both ends; ``name`` is the session's input."""
+    check_fed(tensor, card.input)
+    real = np.ascontiguousarray(dequantise(tensor, card.input).transpose(0, 3, 1, 2))
+    try:
+        (logits,) = session.run(None, {name: real})
+    except Exception as error:
+        raise AcceleratorError(f"inference failed: {' '.join(str(error).split())[:200]}") from error
+    return quantise(np.asarray(logits, np.float32).transpose(0, 2, 3, 1), card.output)
 
 
 def _check(session: Any, card: ModelCard) -> str:
