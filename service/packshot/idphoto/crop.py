@@ -14,10 +14,9 @@ RGB8 = NDArray[np.uint8]
 
 ROOM_SHARE = 0.42  # of what the head leaves free, how much lies above it
 HAIR_ROOM = 0.012  # of the photo's height, above the highest hair where the spec lets it be
-TIGHTER, TIGHTEST = (
-    0.01,
-    0.02,
-)  # steps towards a larger head where the photo is too narrow; distance kept from the limit
+TIGHTER = 0.01  # steps towards a larger head where the photo is too narrow
+KEPT = 0.02  # of the photo's height: distance from the limits of the head's height
+MARGIN = 0.012  # and from those of eyes and crown, where there is room
 
 
 @dataclass(frozen=True)
@@ -51,14 +50,15 @@ class Crop:
 
 
 def frame_head(head: Head, spec: Spec, share: float | None = None) -> Frame:
-    """The crop that suits the head best, wherever the photo's edges are; ``share`` instead of the spec's aim."""
-    share = share or spec.aim
-    height = head.height / share
-    low, high = _tops(head, spec, height)
-    wanted = min(head.crown - (1 - share) * ROOM_SHARE * height, head.hair_top - HAIR_ROOM * height)
-    top = min(max(wanted, low), high)
-    width = height * spec.aspect
-    return Frame(head.centre - width / 2, top, width, height, share)
+    """The crop that suits the head best, wherever the photo's edges are.
+
+    The head takes ``share`` of its height, or without one the spec's aim, less where much hair would be cut off.
+    """
+    if share is not None:
+        return _framed(head, spec, share)
+    smallest = min(spec.aim, spec.head[0] + KEPT)
+    frames = [_framed(head, spec, float(share)) for share in np.linspace(spec.aim, smallest, 6)]
+    return next((frame for frame in frames if frame.top <= head.hair_top), frames[0])
 
 
 def crop_head(head: Head, spec: Spec, photo_width: int, photo_height: int) -> Crop:
@@ -66,9 +66,9 @@ def crop_head(head: Head, spec: Spec, photo_width: int, photo_height: int) -> Cr
 
     Raises NoPortrait ("face_at_edge" with side and missing pixels) where no crop within the spec fits the photo.
     """
-    tightest = max(spec.aim, spec.head[1] - TIGHTEST)
-    shares = [*np.arange(spec.aim, tightest, TIGHTER), tightest]
-    frames = [_moved(frame_head(head, spec, float(share)), head, spec, photo_width, photo_height) for share in shares]
+    tightest = max(spec.aim, spec.head[1] - KEPT)
+    shares = [None, *np.arange(spec.aim, tightest, TIGHTER).tolist(), tightest]
+    frames = [_moved(frame_head(head, spec, share), head, spec, photo_width, photo_height) for share in shares]
     missing = [_missing(frame, photo_width, photo_height) for frame in frames]
     for frame, lacks in zip(frames, missing, strict=True):
         if max(lacks.values()) <= 0.5:
@@ -84,6 +84,16 @@ def resized(pixels: RGB8, width: int, height: int) -> RGB8:
     shrinks = pixels.shape[1] >= width
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LANCZOS4
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=method), np.uint8)
+
+
+def _framed(head: Head, spec: Spec, share: float) -> Frame:
+    height = head.height / share
+    low, high = _tops(head, spec, height)
+    wanted = min(head.crown - (1 - share) * ROOM_SHARE * height, head.hair_top - HAIR_ROOM * height)
+    margin = min(MARGIN * height, (high - low) / 2)
+    top = min(max(wanted, low + margin), high - margin)
+    width = height * spec.aspect
+    return Frame(head.centre - width / 2, top, width, height, share)
 
 
 def _tops(head: Head, spec: Spec, height: float) -> tuple[float, float]:
