@@ -127,6 +127,8 @@ class Disk:
             self._set(call.path, None)
         elif call.name == "rename" and call.to:
             self._rename(call.path, call.to)
+        elif call.name == "link" and call.to:
+            self._set(call.to, node)
         elif call.name == "write" and isinstance(node, File):
             node.write(call.offset, call.data)
         elif call.name == "ftruncate" and isinstance(node, File):
@@ -143,10 +145,14 @@ class Disk:
         _build(image, self._top, loss, random.Random(seed))
 
     def _rename(self, path: Path, to: Path) -> None:
-        assert path.parent == to.parent, "renaming between folders needs two flushes and is not done here"
         folder = self._find(path.parent)
         assert isinstance(folder, Folder)
-        folder.change({to.name: folder.now[path.name], path.name: None})
+        if path.parent == to.parent:
+            folder.change({to.name: folder.now[path.name], path.name: None})
+            return
+        # Between folders nothing holds the two changes together: the file may be in both, or in neither.
+        self._set(to, folder.now[path.name])
+        self._set(path, None)
 
     def _set(self, path: Path, node: File | Folder | None) -> None:
         folder = self._find(path.parent)

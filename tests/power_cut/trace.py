@@ -22,6 +22,8 @@ CALLS = (
     "rename",
     "renameat",
     "renameat2",
+    "link",
+    "linkat",
     "mkdir",
     "mkdirat",
     "unlink",
@@ -39,7 +41,7 @@ needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace
 
 @dataclass(frozen=True)
 class Call:
-    """One successful system call on files; ``path`` is absolute, ``to`` the new name of a rename.
+    """One successful system call on files; ``path`` is absolute, ``to`` the new name of a rename or link.
 
     ``data`` and ``offset`` are those of a write (offset None: at the end), ``offset`` also the length of a truncation.
     ``creates`` is true for an open that may create the file.
@@ -147,6 +149,8 @@ def _call(name: str, arguments: str) -> Call | None:
         return Call("fsync", base)
     if name.startswith("rename"):
         return Call("rename", paths[0], to=paths[1])
+    if name.startswith("link"):
+        return Call("link", paths[0], to=paths[1])
     if name.startswith("mkdir"):
         return Call("mkdir", paths[0])
     if name.startswith("unlink") or name == "rmdir":
