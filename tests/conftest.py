@@ -4,7 +4,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-# No deadlines: a busy machine is no defect. In CI the examples are the same every time; tools.fuzz looks for new ones.
+# No deadlines: a busy machine is no defect. In CI the examples are the same every time; tools/fuzz looks for new ones.
 settings.register_profile(
     "packshot",
     deadline=None,

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from tools.fuzz.__main__ import fuzz
-from tools.fuzz.targets import TARGETS
+from tools.fuzzing.__main__ import fuzz
+from tools.fuzzing.targets import TARGETS
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "60" if os.environ.get("CI") else "5"))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from hypothesis import HealthCheck, settings
 
-from tools.fuzz.targets import TARGETS
+from tools.fuzzing.targets import TARGETS
 
 BATCH = 300
 
@@ -32,7 +32,7 @@ def fuzz(target: Callable[[], None], seconds: float) -> int:
 
 def main() -> int:
     """Parse, run, report."""
-    parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tools/fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"default all: {', '.join(TARGETS)}")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each target; default 60")
     args = parser.parse_args()

@@ -45,7 +45,7 @@ from packshot.parts import part_count, part_span
 from packshot.spool.record import Record, decode_record, encode_record
 from packshot.storefront.delivery.gathering import Gathering
 from packshot.storefront.targets import record as sidecar
-from tools.fuzz.strategies import edited, reshaped
+from tools.fuzzing.strategies import edited, reshaped
 
 CAPTURE = mint_capture_id(1_700_000_000_000, None, bytes(range(10)))
 DIGEST = hashlib.sha256(b"").hexdigest()

@@ -1,1 +1,0 @@
-"""Fuzzing of everything that reads bytes from outside: ``python -m tools.fuzz --seconds 60 [TARGET...]``."""
