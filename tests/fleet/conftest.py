@@ -30,10 +30,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         item.add_marker(pytest.mark.fleet)
         item.add_marker(pytest.mark.timeout(1800))
+        if "fleet" not in getattr(item, "fixturenames", ()):
+            continue
         if missing:
             item.add_marker(pytest.mark.skip(reason=f"fleet tests: {missing}"))
         elif item.get_closest_marker("slow") and not LONG:
             item.add_marker(pytest.mark.skip(reason="the long life of a fleet: tools/test-fleet"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ansible() -> None:
+    """The control machine's environment, made if it is missing."""
+    done = subprocess.run([ANSIBLE / "env", "true"], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"fleet tests: no Ansible, is there a network? {done.stderr[-300:]}")
 
 
 @pytest.fixture(scope="session")
@@ -41,9 +51,6 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Bare boxes and headquarters."""
     folder = tmp_path_factory.mktemp("fleet")
     story = Story(Path(LONG or folder / "story"))
-    done = subprocess.run([ANSIBLE / "env", "true"], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"fleet tests: no Ansible, is there a network? {done.stderr[-300:]}")
     try:
         with Fleet(folder, LONG_NAMES if LONG else SHORT_NAMES, story) as running:
             yield running
