@@ -54,6 +54,16 @@ def test_the_exposure_is_one_and_a_half_or_lower(unit: str) -> None:
     assert done.returncode == 0, done.stdout[-300:]
 
 
+def test_with_what_a_jetson_needs_it_is_still_one_and_a_half(tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "firmware/boards/jetson-orin-nano/files", tmp_path, dirs_exist_ok=True)
+    shutil.copy(DEPLOY / "systemd/packshotd.service", tmp_path / "etc/systemd/system")
+    done = systemd_analyze(
+        "security", "--offline=true", f"--root={tmp_path}", "--threshold=15", "--no-pager", "packshotd.service"
+    )
+    assert "MemoryDenyWriteExecute=  " in done.stdout, "the drop-in must have been read"
+    assert done.returncode == 0, done.stdout[-300:]
+
+
 @pytest.mark.parametrize("unit", SERVERS)
 def test_a_box_that_nobody_attends_tries_for_ever_and_is_watched(unit: str) -> None:
     found = settings(unit)
