@@ -33,6 +33,10 @@ class Call:
         return match[1] if match else ""
 
 
+class NobodyThere(Exception):
+    """The process ended by itself before strace could look at it."""
+
+
 @dataclass(frozen=True)
 class Shot:
     """The ``when``-th entry (from 1) of ``call`` in one thread."""
@@ -79,12 +83,12 @@ class Tracer:
         line = self._process.stderr.readline()
         if b"attached" not in line:
             self._process.wait(10)
-            raise OSError(f"strace cannot attach: {line.decode(errors='replace').strip()}")
+            raise NobodyThere(f"strace cannot attach: {line.decode(errors='replace').strip()}")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._process.terminate()
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=60)
 
     @property
     def injected(self) -> bool:

@@ -187,7 +187,7 @@ class Torturer:
         orders = till.order(2)
         for order in orders * 2:
             till.ask(order)
-        old = [heard for heard in till.recent if heard.kind in ("offer", "claim", "receipt", "cutout")]
+        old = till.overheard("offer", "claim", "receipt", "cutout")
         again = chance.sample(old, min(len(old), 12))
         for heard in again:
             till.say(heard.topic, heard.payload)

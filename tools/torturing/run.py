@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from packshot.platform.table import table
+from tools.torturing.calls import NobodyThere
 from tools.torturing.faults import Torturer
 from tools.torturing.house import DAEMON, House, Plan, remove
 from tools.torturing.judge import Judgement, judge, under_way
@@ -90,7 +91,10 @@ def _cycle(torturer: Torturer, tally: Tally, point: str) -> None:
     began = time.monotonic()
     tally.cycles += 1
     tally.aimed[point] += 1
-    hits = torturer.hit(point)
+    try:
+        hits = torturer.hit(point)
+    except NobodyThere:
+        hits = []
     tally.hits.update(hits)
     _now_and_then(torturer, tally.cycles)
     torturer.house.mend()

@@ -131,6 +131,11 @@ class Till:
         lately = list(self.orders.values())[-12:]
         return self.wait_delivered(lately, timeout_s)
 
+    def overheard(self, *kinds: str) -> list[Heard]:
+        """What of these kinds was said lately."""
+        with self._changed:
+            return [heard for heard in self.recent if heard.kind in kinds]
+
     def hears(self, kind: str, since: int, timeout_s: float = WAIT_S, word: bytes = b"") -> bool:
         """Whether a message of this kind, with a word in it, has come after the first ``since`` messages."""
         return self.wait(lambda: self._heard_since(kind, since, word), timeout_s)
