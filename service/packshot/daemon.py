@@ -35,7 +35,7 @@ from packshot.stats import Stats
 from packshot.trigger.port import TriggerAction
 from packshot.updates import UpdatePanel
 from packshot.wiring import devices
-from packshot.wiring.kiosk import open_id_camera, view_encoder
+from packshot.wiring.kiosk import KioskStudio, open_id_camera, view_encoder
 from packshot.wiring.preview import build_preview
 from packshot.workshop import Product, Workshop
 
@@ -252,6 +252,9 @@ class _Box:
             people = Stage(self.people, build_preview(self.config, self.people))
             stack.callback(self.people.close, GRACE_S)
             stack.callback(people.preview.close)
+        studio = KioskStudio(self.config) if self.config.kiosk.id_photos else None
+        if studio:
+            stack.callback(studio.close)
         parts = Parts(
             device_id=self.device_id,
             name=self.config.device.name,
@@ -271,6 +274,7 @@ class _Box:
             info=device_info(self.cutting.accelerator, self.board, wiring.capabilities(self.config, self.cutting)),
             actions=self.actions,
             loaded=self._validate,
+            studio=studio.studio if studio else None,
         )
         kiosk = Kiosk(self.config.kiosk, parts, self._on_fatal)
         stack.callback(kiosk.close)

@@ -21,12 +21,14 @@ from packshot.kiosk.admin import Admin
 from packshot.kiosk.booth import Booth, StateView
 from packshot.kiosk.captures import Captures
 from packshot.kiosk.curtain import Curtain
+from packshot.kiosk.darkroom import Darkroom
 from packshot.kiosk.door import Door, DoorSettings
 from packshot.kiosk.endpoints import Desk, Endpoint, openapi
 from packshot.kiosk.hub import Hub
 from packshot.kiosk.limits import Tries
 from packshot.kiosk.logtail import LogTail
 from packshot.kiosk.parts import Parts
+from packshot.kiosk.people import People
 from packshot.kiosk.renditions import Renditions
 from packshot.kiosk.sessions import Sessions
 from packshot.kiosk.streams import Streams
@@ -54,15 +56,19 @@ class App:
         self._captures = Captures(parts, self._renditions, self._curtain)
         self._booth = Booth(parts, section, settings, sessions, Tries(), self._hub, self._streams, self._curtain)
         self._admin = Admin(parts, self._logtail, self._streams, self._curtain)
+        self._darkroom = Darkroom(section.id_photo_keep_s)
         self._desk = Desk(on_fatal)
         self._changed: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
         self.endpoints = [*self._booth.endpoints(), *self._captures.endpoints(), *self._admin.endpoints()]
-        self.asgi: ASGIApp = Door(self._application(section), sessions, settings)
+        if parts.studio:
+            people = People(parts.people, parts.studio, self._streams, self._curtain, self._darkroom)
+            self.endpoints += people.endpoints()
+        self.asgi: ASGIApp = Door(self._application(bool(parts.studio)), sessions, settings)
 
     async def run(self) -> None:
-        """Send news until cancelled; on the server's loop."""
+        """Send news, and delete ID photos in time, until cancelled; on the server's loop."""
         self._loop = asyncio.get_running_loop()
         self._hub.start(self._loop)
         await asyncio.gather(self._tell_states(), self._tell_captures())
@@ -87,9 +93,10 @@ class App:
         """After the server has ended."""
         self._logtail.detach()
         self._renditions.close()
+        self._darkroom.clear()
 
-    def _application(self, section: KioskSection) -> Starlette:
-        pages = {path: name for path, name in PAGES.items() if section.id_photos or path != "/id"}
+    def _application(self, id_photos: bool) -> Starlette:
+        pages = {path: name for path, name in PAGES.items() if id_photos or path != "/id"}
         folder = package_path("kiosk", "static")
         return Starlette(
             routes=[
@@ -127,6 +134,7 @@ class App:
                 if now != last:
                     self._hub.post("state", state)
                     last = now
+            self._darkroom.sweep()
             await asyncio.sleep(STATE_EVERY_S)
 
 

@@ -19,14 +19,19 @@ class IdFile:
     data: bytes = field(repr=False)
 
 
+Develop = Callable[[str], dict[str, IdFile]]
+"""``develop(name)``: the files that are made together with the one asked for; empty for a name that is none."""
+
+
 @dataclass(frozen=True)
 class Print:
-    """One ID photo with its files; ``owner`` is the browser that took it."""
+    """One ID photo; ``owner`` is the browser that took it, ``files`` what was made of it so far."""
 
     name: str
     owner: str = field(repr=False)
     files: dict[str, IdFile] = field(repr=False)
     expires_at: float
+    develop: Develop = field(repr=False)
 
 
 class Darkroom:
@@ -38,9 +43,10 @@ class Darkroom:
         self._prints: dict[str, Print] = {}
         self._lock = threading.Lock()
 
-    def hang(self, caller: Caller, files: dict[str, IdFile]) -> Print:
-        """Keep the files of a new photo; the oldest photos go when there are too many."""
-        made = Print(secrets.token_urlsafe(16), owner_of(caller), files, self._now() + self._keep_s)
+    def hang(self, caller: Caller, files: dict[str, IdFile], develop: Develop = lambda _: {}) -> Print:
+        """Keep a new photo; other files are developed when they are asked for. The oldest photos go first."""
+        name = secrets.token_urlsafe(16)
+        made = Print(name, owner_of(caller), dict(files), self._now() + self._keep_s, develop)
         with self._lock:
             self._prints[made.name] = made
             while len(self._prints) > MOST:
@@ -55,6 +61,15 @@ class Darkroom:
         if made is None or made.owner != owner_of(caller):
             raise Refusal(404, "gone", "this photo is no longer here")
         return made
+
+    def file(self, caller: Caller, name: str, file: str) -> IdFile:
+        """One file of a photo, developed now if need be; raises Refusal as ``get`` does, or if it has no such file."""
+        made = self.get(caller, name)
+        if file not in made.files:
+            made.files.update(made.develop(file))
+        if file not in made.files:
+            raise Refusal(404, "unknown", "this photo has no such file")
+        return made.files[file]
 
     def delete(self, caller: Caller, name: str) -> None:
         """Delete one photo of this browser; raises Refusal as ``get`` does."""

@@ -13,6 +13,7 @@ from packshot.config import Loaded
 from packshot.encode.port import PictureEncoder
 from packshot.lamp.port import Lamp
 from packshot.plates import PlateShelf
+from packshot.portrait import Studio
 from packshot.presets import Preset
 from packshot.preview import LivePreview
 from packshot.spool.port import Spool
@@ -30,7 +31,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Parts:
-    """``products`` and ``people`` are one stage where the box has one camera.
+    """``products`` and ``people`` are one stage where the box has one camera; ``studio`` makes the ID photos, if any.
 
     ``state`` gives what the box says of itself, ``actions`` do ``selftest``, ``reload`` and ``restart``; ``wake`` tells
     the outbox that there is something to do.
@@ -54,6 +55,7 @@ class Parts:
     info: Mapping[str, Any]
     actions: Mapping[str, PlainAction]
     loaded: Callable[[], Loaded]
+    studio: Studio | None
     update_state: Path = UPDATE_STATE
 
     @property

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
@@ -18,18 +19,17 @@ from packshot.idphoto.spec import Spec
 from packshot.idphoto.wording import NoPortrait, say
 from packshot.kiosk.captures import ask
 from packshot.kiosk.curtain import Curtain
-from packshot.kiosk.darkroom import Darkroom, IdFile
+from packshot.kiosk.darkroom import Darkroom, Develop, IdFile
 from packshot.kiosk.door import Caller, Refusal
 from packshot.kiosk.endpoints import Call, Endpoint
 from packshot.kiosk.hub import event_bytes
 from packshot.kiosk.meter import decode
-from packshot.kiosk.parts import Parts
+from packshot.kiosk.parts import Stage
 from packshot.kiosk.streams import MJPEG, Streams
-from packshot.portrait import Portrait, Studio
+from packshot.portrait import SHEET_DPI, Portrait, Studio
 from packshot.preview import PreviewFrame, PreviewMode
 
 LOOK_EVERY_S = 0.1
-SHEET_DPI = (300, 600)
 
 SpecName = Annotated[str, Meta(max_length=40)]
 
@@ -106,7 +106,7 @@ class GuidanceView(msgspec.Struct):
 
 
 class FileView(msgspec.Struct):
-    """A file of an ID photo."""
+    """A file of an ID photo; print sheets (sheet-300.pdf, .jpg, sheet-600...) are made when they are asked for."""
 
     name: str
     media_type: str
@@ -131,8 +131,8 @@ class IdPhotoView(msgspec.Struct):
 class People:
     """The endpoints of the ID photo page. No photo of a person reaches spool, broker, news or log."""
 
-    def __init__(self, parts: Parts, studio: Studio, streams: Streams, curtain: Curtain, darkroom: Darkroom) -> None:
-        self._stage = parts.people
+    def __init__(self, stage: Stage, studio: Studio, streams: Streams, curtain: Curtain, darkroom: Darkroom) -> None:
+        self._stage = stage
         self._studio = studio
         self._streams = streams
         self._curtain = curtain
@@ -185,7 +185,7 @@ class People:
         frame = await self._shoot()
         self._curtain.keep(call.caller)
         made, files = await to_thread.run_sync(self._develop, frame, name)
-        hung = self._darkroom.hang(call.caller, files)
+        hung = self._darkroom.hang(call.caller, files, self._sheets(made))
         spec = self._studio.specs[name]
         return IdPhotoView(
             id=hung.name,
@@ -200,12 +200,9 @@ class People:
             seconds_left=self._darkroom.seconds_left(hung),
         )
 
-    async def file(self, call: Call) -> Response:
-        """Never cached."""
-        made = self._darkroom.get(call.caller, call.path["photo_id"])
-        found = made.files.get(call.path["name"])
-        if found is None:
-            raise Refusal(404, "unknown", "this photo has no such file")
+    def file(self, call: Call) -> Response:
+        """Never cached; sheets are laid out when they are first asked for."""
+        found = self._darkroom.file(call.caller, call.path["photo_id"], call.path["name"])
         return Response(found.data, media_type=found.media_type)
 
     async def delete(self, call: Call) -> None:
@@ -231,13 +228,19 @@ class People:
         except NoPortrait as error:
             values = {key: str(value) for key, value in error.values.items()}
             raise Refusal(422, f"id.{error.message}", str(error), values=values) from error
-        files = {"photo.jpg": IdFile("image/jpeg", made.data)}
-        for dpi in SHEET_DPI:
-            sheet = self._studio.sheet(made, dpi=dpi)
-            files[f"sheet-{dpi}.pdf"] = IdFile("application/pdf", sheet.pdf)
-            files[f"sheet-{dpi}.jpg"] = IdFile("image/jpeg", sheet.jpeg)
-        files["record.json"] = IdFile("application/json", json.dumps(made.record, indent=2).encode())
-        return made, files
+        record = json.dumps(made.record, indent=2).encode()
+        return made, {"photo.jpg": IdFile("image/jpeg", made.data), "record.json": IdFile("application/json", record)}
+
+    def _sheets(self, made: Portrait) -> Develop:
+        def develop(name: str) -> dict[str, IdFile]:
+            found = re.fullmatch(r"sheet-(\d+)\.(?:pdf|jpg)", name)
+            if not found or int(found[1]) not in SHEET_DPI:
+                return {}
+            sheet = self._studio.sheet(made, dpi=int(found[1]))
+            pdf, jpeg = IdFile("application/pdf", sheet.pdf), IdFile("image/jpeg", sheet.jpeg)
+            return {f"sheet-{found[1]}.pdf": pdf, f"sheet-{found[1]}.jpg": jpeg}
+
+        return develop
 
     async def _looks(self, caller: Caller, name: str) -> AsyncIterator[bytes]:
         def look(frame: PreviewFrame) -> GuidanceView:

@@ -1,4 +1,4 @@
-// What is drawn over the mirror: the photo's frame, where the head belongs in it, and the line of the eyes.
+// What is drawn over the mirror: the photo's frame, where the head belongs in it, and the band for the eyes.
 
 const SVG = "http://www.w3.org/2000/svg";
 const HEAD_ASPECT = 0.74; // width over height of the guide's oval
@@ -22,8 +22,8 @@ export class Guide {
     shade.setAttribute("fill-rule", "evenodd");
     crop.setAttribute("d", `M${left} ${top}h${width}v${height}h${-width}Z`);
     head.setAttribute("d", this.#oval(left, top, width, height));
-    const line = top + height * middle(this.spec.eyes);
-    eyes.setAttribute("d", `M${left} ${line}h${width}`);
+    const [high, low] = this.spec.eyes;
+    eyes.setAttribute("d", `M${left} ${top + height * high}h${width}v${height * (low - high)}h${-width}Z`);
   }
 
   #resting({ width, height }) {

@@ -34,14 +34,14 @@ export class Made {
     return el(
       "div", { class: "photo" },
       el("div", { class: "paper" }, el("img", { id: "made-photo", src: address("photo.jpg"), alt: t("id.photo") })),
-      el("p", { class: "small muted", id: "untouched" }, t(photo.record.background_replaced ? "id.replaced" : "id.untouched")),
+      el("p", { class: "small muted", id: "untouched" }, t(photo.record.pixels_changed ? "id.replaced" : "id.untouched")),
     );
   }
 
   #facts(photo, spec, address) {
-    const size = (name) => bytes(photo.files.find((file) => file.name === name)?.bytes ?? 0);
-    const download = (name, text, kind = "") =>
-      el("a", { class: `button ${kind}`, href: address(name), download: `${photo.spec}-${name}`, icon: "download" }, `${text} (${size(name)})`);
+    const file = photo.files.find((one) => one.name === "photo.jpg");
+    const download = (name, text) =>
+      el("a", { class: "button", href: address(name), download: `${photo.spec}-${name}`, icon: "download" }, text);
     return el(
       "div", { class: "facts" },
       el("div", { class: "title" },
@@ -54,7 +54,7 @@ export class Made {
       el("div", { class: "actions" },
         el("button", { type: "button", class: "primary", id: "print-now", icon: "print", onclick: () => window.print() }, t("id.print")),
         download("sheet-300.pdf", t("id.sheet.pdf")), download("sheet-300.jpg", t("id.sheet.jpg")), download("sheet-600.jpg", t("id.sheet.fine")),
-        download("photo.jpg", t("id.file")), download("record.json", t("id.record"))),
+        download("photo.jpg", `${t("id.file")} (${bytes(file.bytes)})`), download("record.json", t("id.record"))),
       el("div", { class: "actions" },
         el("button", { type: "button", id: "again", icon: "retake", onclick: () => this.#leave(true) }, t("id.again")),
         el("button", { type: "button", class: "bad", id: "delete-now", icon: "trash", onclick: () => this.#leave(true, true) }, t("id.delete"))),

@@ -45,7 +45,9 @@ async function loadSpecs() {
   options(byId("spec"), specs.map((one) => [one.name, tOr(`spec.${one.name}`, one.title)]), chosen);
 }
 
-const spec = () => specs.find((one) => one.name === byId("spec").value);
+function spec() {
+  return specs.find((one) => one.name === byId("spec").value);
+}
 
 /** Close the curtain: from now on no other screen sees this camera. */
 async function sit() {
