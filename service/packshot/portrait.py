@@ -17,7 +17,7 @@ from packshot.idphoto.attest import Maker, Steps, record, with_file, xmp
 from packshot.idphoto.crop import Crop, Frame, crop_head, resized
 from packshot.idphoto.faces import FaceFinder
 from packshot.idphoto.findings import Face, Finding, Guidance, Head, Rule, State
-from packshot.idphoto.head import measure_head
+from packshot.idphoto.head import covers_face, measure_head
 from packshot.idphoto.rules import background_findings, face_findings, geometry_findings, resolution_finding, worst
 from packshot.idphoto.sheet import MARK_GRAY, MARK_WIDTH_MM, draw_sheet, lay_out_sheet
 from packshot.idphoto.spec import Spec, pick_spec
@@ -104,13 +104,16 @@ class Studio:
         shot = self._decoder.decode(photo, self._limits)
         face = self._only_face(shot.pixels, spec)
         cutout = self._cut(shot)
-        head = measure_head(shot.pixels, cutout.alpha(), face)
+        alpha = _trusted(cutout.alpha(), face)
+        head = measure_head(shot.pixels, alpha, face)
         height, width = shot.pixels.shape[:2]
         crop = crop_head(head, spec, width, height)
-        colour = spec.new_background if new_background else ""
+        colour = spec.new_background if new_background and alpha is not None else ""
         pixels = crop.of(shot.pixels) if not colour else lay_on_colour(crop.of(cutout.rgba()), _rgb(spec))
         size = spec.size_px(crop.width)
-        findings = _findings(shot.pixels, cutout.alpha(), head, crop, spec, replaced=bool(colour))
+        asked = bool(spec.new_background) and new_background
+        behind = _new_background(alpha) if asked else _behind(shot.pixels, alpha, head, crop, spec)
+        findings = (*_findings(shot.pixels, head, crop, spec), *behind)
         steps = Steps(sha256(photo).hexdigest(), (width, height), shot.notes, crop, size, colour)
         maker = replace(self._maker, engine=cutout.engine)
         entries = record(spec_name, spec, steps, maker, findings, head, made_at)
@@ -162,26 +165,34 @@ class Studio:
         return Portrait(spec_name, spec, data, size[0], size[1], dpi, findings, filed, head, pixels)
 
 
-def _findings(
-    pixels: RGB8, alpha: Alpha8, head: Head, crop: Crop, spec: Spec, *, replaced: bool
-) -> tuple[Finding, ...]:
+def _trusted(alpha: Alpha8, face: Face) -> Alpha8 | None:
+    """The alpha if it took this person for the subject."""
+    return alpha if covers_face(alpha, face) else None
+
+
+def _findings(pixels: RGB8, head: Head, crop: Crop, spec: Spec) -> tuple[Finding, ...]:
     frame = Frame(crop.left, crop.top, crop.width, crop.height, head.height / crop.height)
     one = Finding(Rule.ONE_FACE, State.OK, "one_face_ok", 1.0, "", 1.0, 1.0, 0.9)
-    behind = [] if replaced else _behind(pixels, alpha, head, crop, spec)
     return (
         one,
         *geometry_findings(head, frame, spec),
         *face_findings(quality.face_patch(pixels, head.face), head.face, spec),
         resolution_finding(head.face, spec),
-        *behind,
     )
 
 
-def _behind(pixels: RGB8, alpha: Alpha8, head: Head, crop: Crop, spec: Spec) -> list[Finding]:
+def _new_background(alpha: Alpha8 | None) -> list[Finding]:
+    if alpha is None:
+        return [Finding(Rule.BACKGROUND, State.UNSURE, "background_kept", confidence=0.5)]
+    return [Finding(Rule.BACKGROUND, State.OK, "background_new", confidence=0.7)]
+
+
+def _behind(pixels: RGB8, alpha: Alpha8 | None, head: Head, crop: Crop, spec: Spec) -> list[Finding]:
     """The background's rules inside the crop, at a size at which noise does not count."""
     scale = min(1.0, 320 / crop.height)
     size = (max(1, round(crop.width * scale)), max(1, round(crop.height * scale)))
-    small, shape = resized(crop.of(pixels), *size), resized(crop.of(alpha), *size)
+    small = resized(crop.of(pixels), *size)
+    shape = None if alpha is None else resized(crop.of(alpha), *size)
     return background_findings(small, head.scaled(scale, crop.left, crop.top), shape, spec)
 
 

@@ -21,13 +21,13 @@ class Rule(StrEnum):
     EYES = "eyes"
     RESOLUTION = "resolution"
     EXPOSURE = "exposure"
+    COLOUR = "colour"
     LIGHT = "light"
     BACKGROUND = "background"
     BACKGROUND_EVENNESS = "background_evenness"
     SHADOW = "shadow"
     SHARPNESS = "sharpness"
     RED_EYE = "red_eye"
-    FILE_SIZE = "file_size"
 
 
 class State(StrEnum):

@@ -34,20 +34,27 @@ NO_ALPHA_BELOW = 0.75  # mean alpha of a face, under which the cutout did not ta
 
 @dataclass(frozen=True)
 class _View:
-    """The photo at working size: L*a*b* (H, W, 3) float32, alpha or None, the eyes' middle, and its scale."""
+    """The photo at working size: L*a*b* (H, W, 3) float32, alpha or None, the eyes' middle and distance."""
 
     lab: NDArray[np.float32]
     alpha: Alpha8 | None
     x: float
     y: float
     eyes: float
-    scale: float
+
+
+def covers_face(alpha: Alpha8, face: Face) -> bool:
+    """Whether an alpha (H, W) uint8 took the face for the subject; one that did not says nothing of crown and hair."""
+    mask = np.zeros(alpha.shape, np.uint8)
+    (x, y), eyes = face.between_eyes, face.eye_distance
+    cv2.ellipse(mask, (round(x), round(y + 0.35 * eyes)), (round(0.75 * eyes), round(1.1 * eyes)), 0, 0, 360, 1, -1)
+    return bool(mask.any()) and float(alpha[mask > 0].mean()) / 255 > NO_ALPHA_BELOW
 
 
 def measure_head(pixels: RGB8, alpha: Alpha8 | None, face: Face) -> Head:
     """Crown, chin and middle of a head in (H, W, 3) uint8 sRGB; ``alpha`` (H, W) uint8 of the person, or None.
 
-    Without an alpha, or with one that misses the face, the crown is what the eyes and the chin let expect.
+    Without an alpha the crown is what the eyes and the chin let expect.
     """
     view = _view(pixels, alpha, face)
     chin, chin_sd = _chin(view)
@@ -75,15 +82,7 @@ def _view(pixels: RGB8, alpha: Alpha8 | None, face: Face) -> _View:
     lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
     x, y = face.between_eyes
     shape = None if alpha is None else np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.uint8)
-    view = _View(lab, shape, (x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5, face.eye_distance * scale, scale)
-    return view if shape is None or _covers_face(view, shape) else _View(lab, None, view.x, view.y, view.eyes, scale)
-
-
-def _covers_face(view: _View, alpha: Alpha8) -> bool:
-    mask = np.zeros(alpha.shape, np.uint8)
-    centre, axes = (round(view.x), round(view.y + 0.35 * view.eyes)), (round(0.75 * view.eyes), round(1.1 * view.eyes))
-    cv2.ellipse(mask, centre, axes, 0, 0, 360, 1, -1)
-    return float(alpha[mask > 0].mean()) / 255 > NO_ALPHA_BELOW if mask.any() else False
+    return _View(lab, shape, (x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5, face.eye_distance * scale)
 
 
 def _chin(view: _View) -> tuple[float, float]:

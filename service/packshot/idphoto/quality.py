@@ -89,6 +89,12 @@ def sharpness(patch: RGB8) -> float:
     return float(np.mean(losses))
 
 
+def colourfulness(patch: RGB8) -> float:
+    """Median chroma C* of the face: a photo in shades of grey has none, whatever the skin."""
+    lab = _lab(patch)[_oval()]
+    return float(np.median(np.hypot(lab[:, 1], lab[:, 2])))
+
+
 def redness(patch: RGB8) -> float:
     """How much redder than green and blue the redder pupil is, 0-1."""
     found = []
@@ -101,13 +107,16 @@ def redness(patch: RGB8) -> float:
 
 
 def background_mask(shape: tuple[int, ...], head: Head, alpha: NDArray[np.uint8] | None) -> Mask:
-    """Where the background is surely seen, (H, W): clear of the person by alpha or, without, by generous geometry."""
+    """Where the background is surely seen, (H, W): clear of the person by alpha or, without, by generous geometry.
+
+    Only above the shoulders: clothes are what an alpha misses most easily.
+    """
     rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]]
     unit = head.face.eye_distance
     if alpha is not None:
         reach = max(1, round(0.10 * unit))
         near = cv2.dilate((alpha > 12).astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-        return np.asarray((near == 0) & (rows < head.chin + 1.2 * unit))
+        return np.asarray((near == 0) & (rows < head.chin))
     middle, radius = (head.hair_top + head.chin) / 2, (head.chin - head.hair_top) / 2
     person = np.hypot((columns - head.centre) / (2.2 * unit), (rows - middle) / (radius + 0.7 * unit)) < 1
     below = rows > head.chin - 0.6 * unit

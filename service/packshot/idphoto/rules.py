@@ -19,6 +19,7 @@ EYE_SD = 0.02  # of the eye distance: how well pupils are found
 ROLL_SD = 1.6  # degrees, of that
 BURNT_MOST, DARK_LEAST, RANGE_LEAST = 0.06, 16.0, 0.6
 SIDE_MOST, SHARP_LEAST, RED_MOST, SHADOW_MOST = 0.22, 0.30, 0.42, 9.0
+COLOUR_LEAST = 3.0  # C*
 
 
 def judge(
@@ -90,7 +91,7 @@ def geometry_findings(head: Head, frame: Frame, spec: Spec) -> list[Finding]:
 
 
 def face_findings(patch: RGB8, face: Face, spec: Spec) -> list[Finding]:
-    """Tilt, eyes, exposure, evenness of light, sharpness and red eyes of a face and its patch."""
+    """Tilt, eyes, exposure, colour, evenness of light, sharpness and red eyes of a face and its patch."""
     return [
         judge(
             Rule.TILT,
@@ -102,6 +103,14 @@ def face_findings(patch: RGB8, face: Face, spec: Spec) -> list[Finding]:
         ),
         _eyes(face),
         _exposure(patch),
+        judge(
+            Rule.COLOUR,
+            quality.colourfulness(patch),
+            0.5,
+            (COLOUR_LEAST, None),
+            ("no_colour", "colour_ok", "colour_ok"),
+            "C*",
+        ),
         judge(
             Rule.LIGHT,
             quality.side_light(patch),

@@ -36,11 +36,15 @@ MESSAGES: Mapping[str, str] = MappingProxyType(
         "exposure_ok": "the exposure is right",
         "too_dark": "the face is too dark; more light from the front",
         "too_bright": "parts of the face are burnt out; less light",
+        "colour_ok": "the photo is in colour",
+        "no_colour": "the photo has no colour; take it in colour",
         "light_ok": "the light is even",
         "light_from_left": "the light comes from the left of the picture; light both sides alike",
         "light_from_right": "the light comes from the right of the picture; light both sides alike",
         "background_ok": "the background has the right colour",
         "background_wrong": "the background has the wrong colour for this photo",
+        "background_new": "the background was replaced; look at the outline",
+        "background_kept": "the person could not be cut out surely, so the background was kept; use a plainer one",
         "background_unseen": "too little background is seen to judge it",
         "background_even": "the background is even",
         "background_uneven": "the background is not even; use a plain wall or screen and light it evenly",
@@ -50,15 +54,12 @@ MESSAGES: Mapping[str, str] = MappingProxyType(
         "blurred": "the face is blurred; hold still, check the focus",
         "red_eye_ok": "no red eyes",
         "red_eyes": "red eyes; move the flash away from the lens",
-        "file_size_ok": "the file has the right size",
-        "file_too_small": "the file has fewer bytes than asked for",
         "ready": "hold still",
         # refusals of a finished photo
         "face_at_edge": "the face is too near the {side} edge; the crop needs {missing_px} px more there: step back "
         "or move to the middle, and take the photo again",
         "face_too_small": "the face is too small: {eye_distance_px} px between the eyes, at least {least_px} are "
         "needed; come nearer or use a camera with more pixels",
-        "file_too_large": "the photo cannot be kept under {limit} bytes; use a plainer background",
     }
 )
 
