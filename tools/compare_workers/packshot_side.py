@@ -1,4 +1,4 @@
-"""packshot's side of ``compare_rembg.py``: job names on standard input, one JSON line each on standard output."""
+"""packshot's side of ``compare_rembg.py``: one JSON job per line on standard input, one JSON answer per line."""
 
 import json
 import sys
@@ -24,16 +24,23 @@ def peak_kib() -> int:
 
 def main() -> None:
     """Serve jobs until the input ends."""
-    data = Path(sys.argv[1]).read_bytes()
     card, path = released_model()
     cutter, composer = Cutter(LiteRT(path, card), FileDecoder()), Composer(FileEncoder())
     presets = presets_from_toml(package_path("presets.toml").read_text(), "presets.toml")
     for line in sys.stdin:
+        job = json.loads(line)
+        data = Path(job["photo"]).read_bytes()
         began = perf_counter()
-        picture = composer.picture(cutter.cut(data), presets[PRESET_OF[line.strip()]])
-        ms = (perf_counter() - began) * 1000
-        peak = peak_kib()
-        print(json.dumps({"ms": ms, "bytes": len(picture.data), "peak_kib": peak}), flush=True)
+        result = cutter.cut(data)
+        cut = perf_counter()
+        picture = composer.picture(result, presets[PRESET_OF[job["name"]]])
+        ended = perf_counter()
+        stages = {name: ms for name, ms in result.stage_ms.items() if name != "total"}
+        stages["compose and encode"] = (ended - cut) * 1000
+        if job.get("save"):
+            Path(job["save"]).write_bytes(picture.data)
+        ms, peak = (ended - began) * 1000, peak_kib()
+        print(json.dumps({"ms": ms, "bytes": len(picture.data), "peak_kib": peak, "stages": stages}), flush=True)
     cutter.close()
 
 

@@ -1,13 +1,20 @@
-"""rembg's side of ``compare_rembg.py``; runs in rembg's own environment."""
+"""rembg's side of ``compare_rembg.py``; runs in rembg's own environment.
 
+    rembg_side.py (--mask MASK.npy | --model NET.onnx) [--matting | --decontaminate]
+
+One JSON job per line on standard input, one JSON answer per line.
+"""
+
+import argparse
 import json
 import os
-import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import onnx
@@ -41,6 +48,15 @@ def network(mask: np.ndarray, path: Path) -> None:
     onnx.save(model, str(path))
 
 
+def with_sigmoid(model: Path, path: Path) -> None:
+    """Our float network with the sigmoid that rembg expects of a network and packshot applies itself."""
+    net = onnx.load(str(model))
+    output = net.graph.output[0]
+    net.graph.node.append(helper.make_node("Sigmoid", [output.name], ["probability"]))
+    output.name = "probability"
+    onnx.save(net, str(path))
+
+
 def finish(cutout: Image.Image, job: str) -> bytes:
     """The picture of a job from rembg's RGBA, with Pillow."""
     out = BytesIO()
@@ -66,25 +82,61 @@ def peak_kib() -> int:
     return int(status.split("VmHWM:")[1].split()[0])
 
 
+def timed(stages: dict[str, float], name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+    """The same call, its milliseconds counted as a stage."""
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        began = perf_counter()
+        result = work(*arguments, **options)
+        stages[name] = stages.get(name, 0.0) + (perf_counter() - began) * 1000
+        return result
+
+    return call
+
+
+def decoded(photo: Path) -> Image.Image:
+    """What ``remove`` would decode by and by."""
+    image = Image.open(photo)
+    image.load()
+    return image
+
+
+def serve(session: Any, options: dict[str, bool]) -> None:
+    """Do the jobs of standard input."""
+    network = session.inner_session.run
+    predict = session.predict
+    for line in sys.stdin:
+        job = json.loads(line)
+        stages: dict[str, float] = {}
+        session.inner_session.run = timed(stages, "network", network)
+        session.predict = timed(stages, "network and mask", predict)
+        began = perf_counter()
+        image = timed(stages, "decode", decoded)(job["photo"])
+        cutout = timed(stages, "remove in all", remove)(image, session=session, **options)
+        picture = timed(stages, "compose and encode", finish)(cutout, job["name"])
+        ms, peak = (perf_counter() - began) * 1000, peak_kib()
+        if job.get("save"):
+            Path(job["save"]).write_bytes(picture)
+        print(json.dumps({"ms": ms, "bytes": len(picture), "peak_kib": peak, "stages": stages}), flush=True)
+
+
 def main() -> None:
-    """Serve jobs until the input ends."""
-    photo, mask, model, matting = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4] == "matting"
+    """Make a session and serve."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mask", type=Path)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--matting", action="store_true")
+    parser.add_argument("--decontaminate", action="store_true")
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["U2NET_HOME"] = folder  # the one folder rembg takes models from
         path = Path(folder) / "network.onnx"
-        if model:
-            shutil.copy(model, path)
+        if arguments.model:
+            with_sigmoid(arguments.model, path)
         else:
-            network(np.load(mask), path)
+            network(np.load(arguments.mask), path)
         session = new_session("u2net_custom", model_path=str(path))
-        data = photo.read_bytes()
-        for line in sys.stdin:
-            began = perf_counter()
-            cutout = remove(Image.open(BytesIO(data)), session=session, alpha_matting=matting)
-            picture = finish(cutout, line.strip())
-            ms = (perf_counter() - began) * 1000
-            peak = peak_kib()
-            print(json.dumps({"ms": ms, "bytes": len(picture), "peak_kib": peak}), flush=True)
+        serve(session, {"alpha_matting": arguments.matting, "decontaminate": arguments.decontaminate})
 
 
 if __name__ == "__main__":
