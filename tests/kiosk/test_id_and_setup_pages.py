@@ -1,0 +1,141 @@
+"""The ID photo page and the set-up page in a real browser."""
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.support.chromium import PHONE, TOUCH, Chromium, overflow, until, violations
+from tests.support.kiosk import PIN, KioskBox
+
+pytestmark = [pytest.mark.e2e, pytest.mark.browser]
+TABS = ["health", "spool", "camera", "configuration", "logs", "update"]
+
+
+def mirror(chromium: Chromium, box: KioskBox, size: tuple[int, int] = TOUCH, **options: object) -> Page:
+    """The ID photo page once it guides."""
+    page = chromium.open(f"{box.url}/id", size, **options)
+    until(page, "document.querySelectorAll('#checks li').length > 5")
+    return page
+
+
+def test_when_all_is_green_the_photo_takes_itself_and_its_file_keeps_the_spec(
+    chromium: Chromium, box: KioskBox
+) -> None:
+    page = mirror(chromium, box)
+    chromium.keep(page, "id-live")
+    assert violations(page) == []
+    expect(page.locator("#made")).to_be_visible(timeout=60_000)
+    until(page, "document.getElementById('made-photo').naturalWidth > 0")
+    assert violations(page) == []
+    chromium.keep(page, "id-made")
+    assert page.evaluate(
+        "[document.getElementById('made-photo').naturalWidth, document.getElementById('made-photo').naturalHeight]"
+    ) == [413, 531]
+    head = page.locator("tr[data-rule=head_height]")
+    assert 31.5 <= float(head.get_attribute("data-figure") or 0) <= 36.0
+    expect(head.locator("td").last).to_contain_text("%")
+    expect(page.locator("#untouched")).to_contain_text("No pixel was changed")
+    with page.expect_download() as download:
+        page.click("a[download$='photo.jpg']")
+    with Image.open(download.value.path()) as picture:
+        assert picture.size == (413, 531)
+        assert picture.info["dpi"] == pytest.approx((300, 300), abs=1)
+    with page.expect_download() as download:
+        page.click("a[download$='sheet-300.pdf']")
+    assert open(download.value.path(), "rb").read(5) == b"%PDF-"  # noqa: PTH123, SIM115
+    page.emulate_media(media="print")
+    until(page, "document.getElementById('print').naturalWidth > 1000")
+    assert page.locator("#header").is_hidden()
+    assert page.locator("#print").is_visible()
+    page.emulate_media(media="screen")
+    page.click("#delete-now")
+    expect(page.locator("#made")).to_be_hidden()
+    expect(page.locator("#messages")).to_contain_text("deleted")
+
+
+def test_the_countdown_can_be_started_and_stopped_by_hand(chromium: Chromium, box: KioskBox) -> None:
+    page = chromium.open(f"{box.url}/id")
+    page.uncheck("#automatic")
+    page.click("#shutter")
+    expect(page.locator("#count")).to_have_text("3")
+    page.click("#shutter")
+    expect(page.locator("#count")).to_have_text("")
+    page.wait_for_timeout(3000)
+    expect(page.locator("#made")).to_be_hidden()
+
+
+def test_a_second_screen_waits_and_then_has_its_turn(chromium: Chromium, box: KioskBox) -> None:
+    first = mirror(chromium, box)
+    first.uncheck("#automatic")
+    second = chromium.open(f"{box.url}/id")
+    expect(second.locator("#notice")).to_contain_text("Somebody is being photographed")
+    assert second.evaluate("document.getElementById('preview').dataset.frames ?? null") is None
+    first.goto(f"{box.url}/")
+    until(second, "document.querySelectorAll('#checks li').length > 5")
+
+
+@pytest.mark.parametrize("name", ["phone", "dark", "german"])
+def test_the_id_page_fits_the_screen_and_is_for_everybody(chromium: Chromium, box: KioskBox, name: str) -> None:
+    size = PHONE if name == "phone" else TOUCH
+    options: dict[str, object] = {"dark": {"color_scheme": "dark"}, "german": {"locale": "de-DE"}}.get(name, {})
+    page = mirror(chromium, box, size, **options)
+    page.uncheck("#automatic")
+    assert violations(page) == []
+    assert overflow(page) == 0
+    chromium.keep(page, f"id-{name}")
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_every_tab_of_the_set_up_is_for_everybody(chromium: Chromium, box: KioskBox, tab: str) -> None:
+    for name, size, options in (
+        ("touch", TOUCH, {}),
+        ("phone", PHONE, {"color_scheme": "dark", "locale": "de-DE"}),
+    ):
+        page = chromium.open(f"{box.url}/admin#{tab}", size, **options)
+        until(page, "document.getElementById('tab')?.childElementCount > 0")
+        page.wait_for_timeout(1500)
+        assert violations(page) == []
+        assert overflow(page) == 0
+        chromium.keep(page, f"admin-{tab}-{name}")
+        chromium.close_pages()
+
+
+def test_the_set_up_is_read_only_until_the_pin_is_right(chromium: Chromium, box: KioskBox) -> None:
+    page = chromium.open(f"{box.url}/admin")
+    page.click("#do-selftest")
+    assert violations(page) == []
+    page.fill("#pin", "999999")
+    page.keyboard.press("Enter")
+    expect(page.locator("#pin-answer")).to_have_text("That is not the PIN.")
+    chromium.keep(page, "admin-pin")
+    for digit in PIN:
+        page.click(f".keys button:text-is('{digit}')")
+    page.click(".keys button.primary")
+    expect(page.locator("#lock")).to_contain_text("Unlocked")
+    expect(page.locator("#selftest-result")).to_contain_text("golden photo IoU", timeout=60_000)
+    chromium.keep(page, "admin-selftest")
+    page.click("#lock")
+    expect(page.locator("#lock")).to_contain_text("Read only")
+
+
+def test_a_capture_is_withdrawn_and_deleted_by_hand(chromium: Chromium, box: KioskBox) -> None:
+    visitor = box.visitor()
+    capture = visitor.post("/api/captures", {"sku": "PURGE-1"}).json
+    visitor.wait(capture["id"], "cut", "offered", "held")
+    visitor.post(f"/api/captures/{capture['id']}/cancel")
+    page = chromium.open(f"{box.url}/admin#spool")
+    row = page.locator(f"tr[data-capture='{capture['id']}']")
+    expect(row).to_contain_text("Withdrawn")
+    row.locator("[data-verb=purge]").click()
+    page.click("#purge-yes")
+    page.fill("#pin", PIN)
+    page.keyboard.press("Enter")
+    expect(row).to_have_count(0)
+    assert visitor.get(f"/api/captures/{capture['id']}").status == 404
+
+
+def test_the_histogram_and_the_focus_are_alive(chromium: Chromium, box: KioskBox) -> None:
+    page = chromium.open(f"{box.url}/admin#camera")
+    until(page, "Number(document.getElementById('histogram')?.dataset.looks ?? 0) > 2")
+    until(page, "Number(document.getElementById('camera-preview').dataset.frames ?? 0) > 2")
+    assert page.evaluate("document.getElementById('meter-focus').value") > 0
