@@ -213,6 +213,9 @@ class House:
     def reaches(self, host: str, port: int) -> bool:
         return self.broker_up
 
+    def system(self) -> str:
+        return "kernel 6.12"
+
     def sleep(self, seconds: float) -> None:
         end = self.now + seconds
         while self.now < end:

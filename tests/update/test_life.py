@@ -28,6 +28,12 @@ def test_a_good_release_is_committed_and_the_old_one_stays_to_go_back_to(
     assert not house.layout.pending.exists()
 
 
+def test_the_history_names_the_system_that_a_release_was_tried_with(house: House, repository: SignedRepository) -> None:
+    house.install(repository.folder)
+    assert house.box.states.history()[-1]["event"] == "committed"
+    assert house.box.states.history()[-1]["detail"] == "kernel 6.12"
+
+
 def test_a_second_install_has_nothing_to_do(house: House, repository: SignedRepository) -> None:
     house.install(repository.folder)
     assert house.install(repository.folder).word == "up-to-date"

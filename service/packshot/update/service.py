@@ -24,6 +24,7 @@ OTHERS = ("packshot-uploader.service", "packshot-kiosk.service")
 LOCK_POLL_S = 0.1
 CALL_S = 200.0
 CONNECT_S = 5.0
+SYSTEM_PACKAGES = ("libcamera0*", "libedgetpu1*", "python3-picamera2", "raspi-firmware", "nvidia-l4t-core")
 RELOADS: dict[str, list[tuple[str, ...]]] = {
     "sysusers.d": [("systemd-sysusers", "packshot.conf")],
     "tmpfiles.d": [("systemd-tmpfiles", "--create", "packshot.conf")],
@@ -83,6 +84,9 @@ class Service(Protocol):
 
     def reaches(self, host: str, port: int) -> bool:
         """Whether somebody answers there."""
+
+    def system(self) -> str:
+        """Versions of what is the system's and not the slot's: kernel, camera and accelerator packages, firmware."""
 
 
 class SystemdService:
@@ -154,6 +158,11 @@ class SystemdService:
         except OSError:
             return False
         return True
+
+    def system(self) -> str:
+        """Versions of what is the system's and not the slot's."""
+        found = _call("dpkg-query", "-W", "-f", "${Package} ${Version}, ", *SYSTEM_PACKAGES)
+        return f"kernel {os.uname().release}, {found}".rstrip(", ")
 
 
 def _lock(descriptor: int, wait_s: float) -> None:

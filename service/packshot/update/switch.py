@@ -40,7 +40,7 @@ def switch(box: Box, target: Release) -> None:
             box.service.stop()
         _point_to(box, target)
         box.states.set(phase=Phase.PROBATION)
-    box.states.note("switched", target.version)
+    box.states.note("switched", target.version, box.service.system())
 
 
 def abandon(box: Box, reason: str = INTERRUPTED) -> State:
@@ -70,7 +70,7 @@ def commit(box: Box) -> State:
     with disk_errors("the updater's state"):
         state = box.states.change(committed)
     version = state.committed.version if state.committed else ""
-    box.states.note("committed", version)
+    box.states.note("committed", version, box.service.system())
     box.say(f"{version} is committed")
     return state
 
