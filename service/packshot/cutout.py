@@ -19,7 +19,7 @@ from packshot.matting.backdrops import BackdropSettings, triangulate
 from packshot.matting.band import UNKNOWN, Place
 from packshot.matting.cleanup import drop_specks, split_subjects
 from packshot.matting.foreground import Colours, ColourSettings, estimate_colours
-from packshot.matting.plate import PlateSettings, PlateState, fit_plate, move_plate
+from packshot.matting.plate import PlateSettings, PlateState, fit_plate
 from packshot.matting.plate_matte import alpha_on_plate, matte_on_plate
 from packshot.matting.refine import EdgeSettings, Matte, Profile, coarse_matte, fine_alpha, fine_model, subject_alpha
 from packshot.matting.subject import Subject
@@ -196,12 +196,9 @@ class Cutter:
             fit = fit_plate(small, small_plate, np.asarray(wide_mask, np.float32), options.plate)
             if fit.state is not PlateState.FITS:
                 return fit.state.value
-            background = move_plate(plate.pixels, fit)
-            small_background = stretch(background, *small.shape[:2])
         with clock.stage("edges"):
-            seen = matte_on_plate(small, small_background, mask, fit.noise, options.profile, options.edges)
-            seen = replace(seen, matte=drop_specks(seen.matte))
-            alpha = alpha_on_plate(shot.pixels, background, seen, options.edges)
+            seen = matte_on_plate(small, small_plate, mask, fit, options.profile, options.edges)
+            alpha = alpha_on_plate(shot.pixels, plate.pixels, fit, seen, options.edges)
         return _Known(seen.matte, seen.colours, (0, 0, *alpha.shape[::-1]), alpha)
 
     def _result(
