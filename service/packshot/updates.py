@@ -6,7 +6,6 @@ The updater runs as root outside the slots and never speaks MQTT; we run in a sa
 import logging
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from packshot.errors import BrokerError
 from packshot.platform.logs import event
 from packshot.platform.runtime import RuntimeFolder
 from packshot.update.layout import Layout
-from packshot.update.state import Phase, State
+from packshot.update.state import Phase, State, at_rest_if_idle
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +30,11 @@ class UpdatePanel:
     https://www.home-assistant.io/integrations/update.mqtt/
     """
 
-    def __init__(self, bus: Bus, root: str, runtime: RuntimeFolder, state_file: Path | None = None) -> None:
+    def __init__(self, bus: Bus, root: str, runtime: RuntimeFolder, layout: Layout | None = None) -> None:
         self._bus = bus
         self._root = root
         self._runtime = runtime
-        self._state_file = state_file or Layout().state
+        self._layout = layout or Layout()
         self._due = 0.0
         self._last = b""
 
@@ -63,7 +62,7 @@ class UpdatePanel:
 
     def _read(self) -> State:
         try:
-            return msgspec.json.decode(self._state_file.read_bytes(), type=State)
+            return at_rest_if_idle(self._layout, msgspec.json.decode(self._layout.state.read_bytes(), type=State))
         except (OSError, msgspec.DecodeError):
             return State()
 

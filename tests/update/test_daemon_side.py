@@ -11,11 +11,13 @@ import pytest
 from packshot import __version__
 from packshot.bus.port import Incoming
 from packshot.errors import RetryLater
+from packshot.platform.clock import SystemClock
+from packshot.platform.durable import FileLock
 from packshot.platform.runtime import RuntimeFolder
 from packshot.update.layout import Layout
 from packshot.update.problems import UpdateBusy
 from packshot.update.service import SystemdService
-from packshot.update.state import Phase, Progress, State
+from packshot.update.state import Phase, Progress, State, StateFile
 from packshot.updates import UpdatePanel, update_state
 from tests.fakes.bus import MemoryBus
 
@@ -35,7 +37,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_a_box_that_was_never_updated_is_up_to_date(bus: MemoryBus, tmp_path: Path) -> None:
-    UpdatePanel(bus, ROOT, RuntimeFolder(None), tmp_path / "state.json").on_connected()
+    UpdatePanel(bus, ROOT, RuntimeFolder(None), Layout(tmp_path)).on_connected()
     (message,) = bus.sent
     said = json.loads(message.payload)
     assert message.topic == f"{ROOT}/update/state"
@@ -44,7 +46,7 @@ def test_a_box_that_was_never_updated_is_up_to_date(bus: MemoryBus, tmp_path: Pa
 
 
 def test_every_connect_says_it_again(bus: MemoryBus, tmp_path: Path) -> None:
-    panel = UpdatePanel(bus, ROOT, RuntimeFolder(None), tmp_path / "state.json")
+    panel = UpdatePanel(bus, ROOT, RuntimeFolder(None), Layout(tmp_path))
     panel.on_connected()
     panel.on_connected()
     assert len(bus.sent) == 2
@@ -56,9 +58,23 @@ def test_an_update_on_its_way_shows_its_share() -> None:
 
 
 def test_a_damaged_state_file_is_no_reason_to_be_silent(bus: MemoryBus, tmp_path: Path) -> None:
-    (tmp_path / "state.json").write_bytes(b"\0\0")
-    UpdatePanel(bus, ROOT, RuntimeFolder(None), tmp_path / "state.json").on_connected()
+    Layout(tmp_path).memory.mkdir(parents=True)
+    Layout(tmp_path).state.write_bytes(b"\0\0")
+    UpdatePanel(bus, ROOT, RuntimeFolder(None), Layout(tmp_path)).on_connected()
     assert json.loads(bus.sent[0].payload)["latest_version"] == __version__
+
+
+def test_an_update_that_nobody_is_at_any_more_is_not_in_progress(bus: MemoryBus, tmp_path: Path) -> None:
+    states = StateFile(Layout(tmp_path), SystemClock())
+    states.prepare()
+    states.set(phase=Phase.FETCH)
+    UpdatePanel(bus, ROOT, RuntimeFolder(None), Layout(tmp_path)).on_connected()
+    assert json.loads(bus.sent[0].payload)["in_progress"] is False
+    lock = FileLock(Layout(tmp_path).lock)
+    lock.acquire()
+    UpdatePanel(bus, ROOT, RuntimeFolder(None), Layout(tmp_path)).on_connected()
+    assert json.loads(bus.sent[1].payload)["in_progress"] is True
+    lock.close()
 
 
 @pytest.mark.parametrize(("payload", "retained", "asks"), [(b"install", 0, 1), (b"install", 1, 0), (b"reboot", 0, 0)])

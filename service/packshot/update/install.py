@@ -1,7 +1,5 @@
 """The conductor: one install from the first look to the commit, and the way back by hand."""
 
-import fcntl
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,7 +41,7 @@ class _Head(Struct, frozen=True):
 
 
 @contextmanager
-def only_updater(box: Box, wait_s: float = 0.0) -> Iterator[None]:
+def only_updater(box: Box, wait_s: float = 1.0) -> Iterator[None]:
     """One updater at a time; raises UpdateBusy where another is at work for longer than ``wait_s``."""
     with disk_errors("the updater's folder"):
         box.states.prepare()
@@ -54,23 +52,6 @@ def only_updater(box: Box, wait_s: float = 0.0) -> Iterator[None]:
         yield
     finally:
         lock.close()
-
-
-def is_at_work(box: Box) -> bool:
-    """Whether an updater holds the lock; asked by anybody, and true where we may not look."""
-    try:
-        descriptor = os.open(box.layout.lock, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def install(box: Box, open_repository: Callable[[], Repository], wish: Wish) -> Result:

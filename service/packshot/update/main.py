@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do the subcommand; with ``--json`` an error is an object on stdout, too."""
     act: Callable[[Box, argparse.Namespace], int] = COMMANDS[args.command]
+    os.umask(0o022)  # slots are read by the daemon's user, whoever's umask we were given
     try:
         return act(build_box(args.config, os.environ, say_to_stderr), args)
     except PackshotError as error:
@@ -132,11 +134,8 @@ def _guard(box: Box, _args: argparse.Namespace) -> int:
 def _watch(box: Box, _args: argparse.Namespace) -> int:
     """Between two looks others may have their turn: a rollback by hand, or an install that watches by itself."""
     while box.layout.pending.exists():
-        try:
-            with only_updater(box):
-                watch.tick(box)
-        except UpdateBusy:
-            box.say("somebody else looks after it")
+        with suppress(UpdateBusy), only_updater(box):
+            watch.tick(box)
         box.sleep(WATCH_EVERY_S)
     return 0
 

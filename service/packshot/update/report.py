@@ -6,24 +6,17 @@ import msgspec
 
 from packshot import __version__
 from packshot.update.box import Box
-from packshot.update.install import Result, is_at_work
+from packshot.update.install import Result
 from packshot.update.look import Offer
 from packshot.update.manifest import INTERFACE
-from packshot.update.state import Phase, Release, State
+from packshot.update.state import BEFORE_THE_SWITCH, Phase, Release, State, at_rest_if_idle
 
-BEFORE_THE_SWITCH = frozenset({Phase.FETCH, Phase.VERIFY, Phase.STAGE, Phase.SELFTEST})
 PROVEN = BEFORE_THE_SWITCH | {Phase.IDLE, Phase.COMMIT}
 
 
 def status(box: Box) -> dict[str, Any]:
-    """Where the box stands. ``installed`` is what ``current`` points to, whatever the state says.
-
-    A step before the switch that nobody is at any more was interrupted; the box is at rest then.
-    """
-    state, running = box.states.load(), box.running()
-    if state.phase in BEFORE_THE_SWITCH and not is_at_work(box):
-        error = state.error or f"interrupted at {state.phase}; the next install goes on"
-        state = msgspec.structs.replace(state, phase=Phase.IDLE, error=error)
+    """Where the box stands. ``installed`` is what ``current`` points to, whatever the state says."""
+    state, running = at_rest_if_idle(box.layout, box.states.load()), box.running()
     return {
         "v": 1,
         "phase": str(state.phase),

@@ -33,6 +33,7 @@ class Phase(StrEnum):
     ROLLBACK = "rollback"
 
 
+BEFORE_THE_SWITCH = frozenset({Phase.FETCH, Phase.VERIFY, Phase.STAGE, Phase.SELFTEST})
 SWITCHED = frozenset({Phase.SWITCH, Phase.PROBATION})
 """Phases in which the new release may run and is not trusted yet."""
 
@@ -101,8 +102,9 @@ class StateFile:
         self._clock = clock
 
     def prepare(self) -> None:
-        """Make the updater's folder; OSError where we may not."""
+        """Make the updater's folder and its lock, which anybody may ask about; OSError where we may not."""
         durable.make_folder(self._layout.memory, FOLDER_MODE)
+        self._layout.lock.touch(FILE_MODE)
 
     def load(self) -> State:
         """The state as last written; a box that was never updated has an empty one.
@@ -146,6 +148,29 @@ class StateFile:
             yield
         finally:
             os.close(descriptor)
+
+
+def is_at_work(layout: Layout) -> bool:
+    """Whether an updater holds the lock; anybody may ask."""
+    try:
+        descriptor = os.open(layout.lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def at_rest_if_idle(layout: Layout, state: State) -> State:
+    """A step before the switch that nobody is at any more was interrupted: the box is at rest, and says why."""
+    if state.phase not in BEFORE_THE_SWITCH or is_at_work(layout):
+        return state
+    error = state.error or f"interrupted at {state.phase}; the next install goes on"
+    return msgspec.structs.replace(state, phase=Phase.IDLE, error=error)
 
 
 def with_failure(state: State, failure: Failure) -> State:
