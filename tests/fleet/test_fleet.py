@@ -19,7 +19,9 @@ SLOW_S = 400.0
 def test_bare_machines_become_boxes(fleet: Fleet) -> None:
     fleet.story.chapter("1.0.0 is installed on bare machines by the roles provision and install")
     fleet.story.tell("release", fleet.workshop.make("1.0.0"))
-    play = fleet.play("install", install_version="1.0.0", install_kits=str(fleet.workshop.kits("1.0.0")))
+    play = fleet.play(
+        "install", install_version="1.0.0", install_batches="100%", install_kits=str(fleet.workshop.kits("1.0.0"))
+    )
     assert play.code == 0, play.output[-4000:]
     for box in fleet.boxes.values():
         box.wait_serving()
