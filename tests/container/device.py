@@ -44,18 +44,18 @@ def what_is_missing() -> str:
     return ""
 
 
-def base_root(packages: str = PACKAGES) -> Path:
-    """Debian 12 with these packages; made once (a minute), then taken from the cache.
+def base_root(packages: str = PACKAGES, suite: str = "bookworm") -> Path:
+    """Debian (bookworm is 12) with these packages; made once (a minute), then taken from the cache.
 
     Raises CalledProcessError where Debian's archive cannot be reached.
     """
-    root = CACHE / "roots" / f"bookworm-{hashlib.sha256(packages.encode()).hexdigest()[:12]}"
+    root = CACHE / "roots" / f"{suite}-{hashlib.sha256(packages.encode()).hexdigest()[:12]}"
     if not root.exists():
         partial = root.with_name(f"{root.name}.{os.getpid()}")
         include = packages.replace(" ", ",")
         try:
             partial.parent.mkdir(parents=True, exist_ok=True)
-            host("mmdebstrap", "-q", "--variant=minbase", f"--include={include}", "bookworm", str(partial))
+            host("mmdebstrap", "-q", "--variant=minbase", f"--include={include}", suite, str(partial))
             partial.rename(root)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -75,6 +75,8 @@ class Device(Guest):
 
     The repository is there as ``SOURCE``, the wheels as ``WHEELS``, both read-only.
     """
+
+    run_s = RUN_S  # the longest that a command inside may take
 
     def __init__(self, folder: Path, root: Path, wheels: Path, name: str = "box") -> None:
         self.name = f"{name}-{os.getpid()}"
@@ -134,7 +136,7 @@ class Device(Guest):
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=RUN_S,
+            timeout=self.run_s,
             env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
         )
         assert not check or done.returncode == 0, f"{command}: exit {done.returncode}\n{done.stdout}{done.stderr}"

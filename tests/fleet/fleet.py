@@ -20,12 +20,12 @@ from tests.fleet.workshop import Workshop
 ANSIBLE = REPOSITORY / "deploy" / "ansible"
 PLAY_S = 1500.0
 SAMPLES = "/opt/packshot/current/lib/python3.11/site-packages/packshot/samples"
-# Short for a test: a probation of seconds instead of minutes.
+# Short for a test: a probation of seconds instead of minutes, but longer than the watchdog of the test's units.
 ON_EACH_BOX = {
     "camera": {"kind": "folder", "source": SAMPLES},
     "spool": {"min_free_bytes": 0},
     "outbox": {"lease_s": 10.0},
-    "update": {"probation_s": 8.0, "tries": 2, "capture_wait_s": 60.0},
+    "update": {"probation_s": 25.0, "tries": 2, "capture_wait_s": 60.0},
 }
 
 

@@ -2,17 +2,18 @@
 
 import subprocess
 import threading
-from typing import Any
 
 import pytest
 
-from tests.fleet.box import Box
+from tests.fleet.box import UPDATER, Box
 from tests.fleet.fleet import Fleet
 from tests.fleet.till import BusyTill
 from tests.fleet.workshop import FAULTS
 from tests.support.waiting import eventually
 
 PHASES = ("fetch", "verify", "stage", "selftest", "arm", "switch", "probation", "commit", "rollback")
+BEFORE_THE_SWITCH = ("idle", "fetch", "verify", "stage", "selftest")
+INSTALL = ("install", "--any-ring", "--again")
 SLOW_S = 400.0
 
 
@@ -94,37 +95,34 @@ def test_a_power_cut_in_any_state_ends_in_the_old_or_the_new_release(fleet: Flee
     assert set(fleet.versions().values()) == {"4.0.0"}
 
 
-def _cut(fleet: Fleet, name: str, phases: list[str], failures: list[str]) -> None:
-    box = fleet.boxes[name]
+def _cut(fleet: Fleet, name: str, phases: tuple[str, ...], failures: list[str]) -> None:
     try:
         for phase in phases:
-            _cut_in(fleet, box, phase)
-        _install(box, "--again")
-        _converge(box)
-        fleet.story.tell(name, f"runs {box.version} in the end")
+            _cut_in(fleet, fleet.boxes[name], phase)
     except (AssertionError, subprocess.SubprocessError, OSError) as error:
         failures.append(f"{name}: {error!r}")
 
 
 def _cut_in(fleet: Fleet, box: Box, phase: str) -> None:
-    """Bring the box into a state, pull the plug there, and look what it boots into."""
-    if box.version == "4.0.0" and phase != "rollback":
-        box.run("/opt/packshot/updater/run", "update", "rollback", check=False)
+    """Bring the box into a state, pull the plug there, and look what it boots into and where it ends."""
+    wanted = "4.0.0" if phase == "rollback" else "2.0.0"
+    if box.version != wanted:
+        box.update(*(INSTALL if phase == "rollback" else ("rollback",)))
         box.wait_at_rest()
-    if box.version != "4.0.0" and phase == "rollback":
-        _install(box, "--again")
-        _converge(box)
-    command = "rollback" if phase == "rollback" else "install"
-    arguments = () if phase == "rollback" else ("--any-ring", "--again")
-    box.run("systemd-run", "--collect", "/opt/packshot/updater/run", "update", command, *arguments)
+        assert box.version == wanted
+    box.run("systemd-run", "--collect", *UPDATER, *(("rollback",) if phase == "rollback" else INSTALL))
     seen = _wait_for(box, phase)
     box.cut_power()
     box.boot()
     box.wait_serving()
-    fleet.story.tell(box.id, f"lost power in {seen}, booted into {box.version}")
-    assert box.version in ("2.0.0", "4.0.0")
-    _converge(box)
-    fleet.story.tell(box.id, f"rests on {box.version}")
+    booted = box.version
+    assert booted in ("2.0.0", "4.0.0")
+    eventually(lambda: box.state["phase"] in BEFORE_THE_SWITCH, f"{box.id} done with what was interrupted", SLOW_S)
+    said = box.update(*INSTALL)
+    assert said["result"] in ("committed", "up-to-date"), said
+    assert box.update("status")["committed"]
+    box.wait_serving()
+    fleet.story.tell(box.id, f"lost power in {seen}, booted into {booted}, is committed on {box.version}")
 
 
 def _wait_for(box: Box, phase: str) -> str:
@@ -132,16 +130,6 @@ def _wait_for(box: Box, phase: str) -> str:
     later = PHASES[PHASES.index(phase) :]
     eventually(lambda: box.state.get("phase") in later, f"{box.id} in {phase}", SLOW_S)
     return str(box.state.get("phase"))
-
-
-def _install(box: Box, *arguments: str) -> dict[str, Any]:
-    return box.update("install", "--any-ring", *arguments)
-
-
-def _converge(box: Box) -> None:
-    """Whatever was interrupted comes to its end without anybody's help, or with the next install."""
-    box.wait_at_rest()
-    box.wait_serving()
 
 
 @pytest.mark.slow
