@@ -13,7 +13,7 @@ on("state", (state) => showNow(state));
 export function health(place, guarded) {
   const tiles = el("div", { class: "tiles", id: "tiles" });
   const problems = el("section", { class: "card problems" });
-  const tested = el("ul", { class: "problems", id: "selftest-result", role: "status" });
+  const tested = el("ul", { class: "problems", id: "selftest-result" });
   const button = (verb, act, kind = "") => el("button", { type: "button", class: kind, id: `do-${verb}`, onclick: act }, t(`admin.do.${verb}`));
   const actions = el(
     "section", { class: "card" }, el("h2", {}, t("admin.actions")), el("p", { class: "muted" }, t("admin.actions.text")),
@@ -21,7 +21,7 @@ export function health(place, guarded) {
       button("selftest", () => selftest(guarded, tested), "primary"),
       button("reload", () => guarded(() => post("/api/admin/reload"))),
       button("restart", () => guarded(() => post("/api/admin/restart")))),
-    tested,
+    el("div", { role: "status" }, tested),
   );
   place.append(tiles, problems, actions);
   let facts = {};
