@@ -104,17 +104,29 @@ def _readings(root: str) -> dict[str, dict[str, Any]]:
         "temperature": _sensor(
             root, "Temperature", "temperature_c", unit_of_measurement="°C", device_class="temperature"
         ),
+        "memory": _sensor(
+            root, "Memory available", "memory_available_bytes", unit_of_measurement="B", device_class="data_size"
+        ),
         "engine": _sensor(root, "Engine", "engine", icon="mdi:chip"),
+        "camera": _warning(root, "Camera", "value_json.camera == 'problem'"),
+        "under_voltage": _warning(root, "Under-voltage", "value_json.under_voltage"),
+        "throttled": _warning(root, "Throttled", "value_json.throttled"),
         "problem": {
-            "platform": "binary_sensor",
-            "name": "Problem",
-            "device_class": "problem",
-            "entity_category": "diagnostic",
-            "state_topic": f"{root}/state",
-            "value_template": "{{ 'ON' if value_json.degraded else 'OFF' }}",
+            **_warning(root, "Problem", "value_json.degraded"),
             "json_attributes_topic": f"{root}/state",
             "json_attributes_template": "{{ {'reasons': value_json.degraded} | tojson }}",
         },
+    }
+
+
+def _warning(root: str, name: str, condition: str) -> dict[str, Any]:
+    return {
+        "platform": "binary_sensor",
+        "name": name,
+        "device_class": "problem",
+        "entity_category": "diagnostic",
+        "state_topic": f"{root}/state",
+        "value_template": f"{{{{ 'ON' if {condition} else 'OFF' }}}}",
     }
 
 

@@ -51,4 +51,5 @@ def test_the_device_names_itself_its_origin_and_its_availability() -> None:
 def test_templates_read_fields_that_state_has() -> None:
     templates = " ".join(one.get("value_template", "") for one in payload()["components"].values())
     fields = set(re.findall(r"value_json\.(\w+)", templates))
-    assert fields == {"spool", "temperature_c", "engine", "degraded"}
+    readings = {"temperature_c", "memory_available_bytes", "under_voltage", "throttled"}
+    assert fields == readings | {"spool", "camera", "engine", "degraded"}
