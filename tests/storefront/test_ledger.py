@@ -1,6 +1,7 @@
 """The uploader's memory."""
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,9 +90,36 @@ def test_every_change_is_synchronous(ledger: Ledger, path: Path) -> None:
     assert ledger._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def test_a_file_that_is_no_ledger_is_said_to_be_none(path: Path) -> None:
-    path.parent.mkdir()
-    path.write_bytes(b"not a database at all, but long enough to be looked at" * 50)
+@pytest.mark.parametrize("damage", [lambda data: b"no database" * 300, lambda data: data[:5000], lambda data: b""])
+def test_a_damaged_ledger_is_put_aside_and_a_new_one_begun(
+    ledger: Ledger, path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    for number in range(200):
+        ledger.intend(replace(KEY, revision=number + 1), "2024-01-01T00:00:00Z")
+    ledger.close()
+    damaged = damage(path.read_bytes())
+    path.write_bytes(damaged)
+    again = Ledger(path)
+    assert again.find(KEY) is None
+    again.record(KEY, RECEIPT)
+    again.intend(KEY, "2024-01-01T00:00:00Z")
+    again.record(KEY, RECEIPT)
+    assert again.counts() == {State.STORED: 1}
+    assert not damaged or path.with_name("ledger.sqlite.damaged").read_bytes() == damaged
+
+
+def test_a_row_that_cannot_be_read_is_asked_of_the_storefront_again(ledger: Ledger, path: Path) -> None:
+    ledger.intend(KEY, "2024-01-01T00:00:00Z")
+    ledger.record(KEY, RECEIPT)
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE delivery SET receipt = substr(receipt, 5)")
+    assert ledger.entries(State.STORED) == []
+    assert ledger.find(KEY) is None
+    assert ledger.counts() == {}
+
+
+def test_a_folder_in_its_place_is_an_error_in_one_line(path: Path) -> None:
+    path.mkdir(parents=True)
     with pytest.raises(SpoolError, match="cannot be opened"):
         Ledger(path)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from packshot.bus.mqtt import MqttBus
 from packshot.domain import Stage
 from packshot.errors import TargetRefused, TargetUnavailable
 from packshot.storefront.ledger import State
@@ -237,6 +238,21 @@ def test_a_storefront_that_refuses_for_good_ends_the_capture(rig: Rig) -> None:
     (dead,) = uploader.ledger.entries(State.DEAD)
     assert dead.key.capture_id == capture.capture_id
     assert dead.reason == "unknown product"
+
+
+def test_a_dead_letter_is_told_again_to_a_broker_that_came_back_empty(rig: Rig) -> None:
+    uploader = rig.uploader(target=MoodyTarget(str(rig.shop), failures=0, refuse=True)).start()
+    rig.box().start()
+    capture = rig.cut({"picture.webp": b"x"}, sku="A-1")
+    rig.wait_stage([capture], Stage.REFUSED)
+    rig.broker.restart()
+    eventually(lambda: uploader.bus.connected)
+    heard: list[str] = []
+    ear = MqttBus(rig.broker.settings("ear"))
+    ear.subscribe("packshot/uploader/shop-1/dead/+", lambda incoming: heard.append(incoming.topic))
+    ear.start(lambda: None)
+    eventually(lambda: heard == [f"packshot/uploader/shop-1/dead/{capture.capture_id}"])
+    ear.close()
 
 
 def test_a_dry_run_fetches_and_checks_and_leaves_everything_as_it_is(

@@ -5,27 +5,29 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from packshot.bus.port import Bus, Incoming
-from packshot.errors import StopDaemon
-from packshot.messages import Offer, decode
+from packshot.errors import BrokerError, StopDaemon
+from packshot.messages import Offer, decode, encode
 from packshot.platform.clock import rfc3339
 from packshot.platform.logs import event
 from packshot.platform.web import Web
 from packshot.storefront.delivery.downloads import Downloads
 from packshot.storefront.delivery.gathering import remove_stale
-from packshot.storefront.delivery.job import Desk, Job
+from packshot.storefront.delivery.job import Desk, Job, dead_topic
 from packshot.storefront.delivery.limits import delivery_key, parse_offer_topic
 from packshot.storefront.delivery.reasons import NotNow, StorefrontAway
 from packshot.storefront.delivery.settings import DeliverySettings
 from packshot.storefront.delivery.sharing import SharingProbe
-from packshot.storefront.ledger import Ledger
+from packshot.storefront.ledger import Ledger, State
 from packshot.storefront.targets.port import DeliveryKey, Target
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.25
+MAX_DEAD_LETTERS = 100  # told again on every connect; `packshot uploader status` lists all
 
 
 class Delivery:
@@ -94,8 +96,17 @@ class Delivery:
     def _on_connected(self) -> None:
         if self._desk.settings.group:
             self._probe.on_connected()
+        self._repeat_dead_letters()
         for job in self._current_jobs():
             job.reconnected()
+
+    def _repeat_dead_letters(self) -> None:
+        """Retained messages are gone when a broker comes back empty."""
+        for entry in self._desk.ledger.entries(State.DEAD, MAX_DEAD_LETTERS):
+            if entry.receipt is not None:
+                topic = dead_topic(self._desk, entry.key.capture_id)
+                with suppress(BrokerError):
+                    self._desk.bus.publish(topic, encode(entry.receipt), retain=True)
 
     def _on_offer(self, incoming: Incoming) -> None:
         # BadMessage goes to the bus, which logs it and acknowledges the message.

@@ -186,7 +186,7 @@ class Job:
         self._desk.ledger.intend(self.key, _utc())
         self._desk.ledger.record(self.key, receipt)
         self._log("refused for good", reason=reason)
-        self._publish(self._dead_topic, encode(receipt), retain=True)
+        self._publish(dead_topic(self._desk, self.key.capture_id), encode(receipt), retain=True)
         return receipt
 
     def _receipt(self, storefront_id: str = "", url: str = "", refused: str = "") -> Receipt:
@@ -215,12 +215,13 @@ class Job:
             log.info("not sent: %s", error)
             return False
 
-    @property
-    def _dead_topic(self) -> str:
-        return f"{self._desk.settings.root}/uploader/{self._desk.uploader_id}/dead/{self.key.capture_id}"
-
     def _log(self, text: str, **fields: str) -> None:
         event(log, text, device=self.key.device_id, capture=self.key.capture_id, sku=self.key.sku, **fields)
+
+
+def dead_topic(desk: Desk, capture_id: str) -> str:
+    """Where the dead letter of a capture lies, retained."""
+    return f"{desk.settings.root}/uploader/{desk.uploader_id}/dead/{capture_id}"
 
 
 def _utc() -> str:
