@@ -13,6 +13,7 @@ from packshot.matting.tensor import stretch
 Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
 Bool = NDArray[np.bool_]
+LEVELS = ((4, 6), (2, 3))  # (by how much smaller, Gauss-Newton steps), each twice as fine as the one before
 Pixels = TypeVar("Pixels", Float, RGB8)
 
 
@@ -55,17 +56,17 @@ def fit_plate(photo: RGB8, plate: RGB8, mask: Float, settings: PlateSettings) ->
     """Align a plate to a photo, both (h, w, 3) uint8 at the same working size; ``mask`` (h, w) is where the subject is.
 
     Least squares of photo_c = gain_c plate_c + u dplate_c/dx + v dplate_c/dy over what is probably background (Lucas,
-    Kanade 1981, with gains), from a quarter of the size up; outliers beyond three robust sigmas do not count.
+    Kanade 1981, with gains), at a quarter of the size then at half; outliers beyond three robust sigmas do not count.
     """
     if photo.shape != plate.shape:
         return PlateFit(PlateState.OTHER_SIZE)
     motion = np.array([1.0, 1.0, 1.0, 0.0, 0.0])
-    for divisor, steps in ((4, 6), (1, 2)):
+    for divisor, steps in LEVELS:
         size = tuple(max(8, side // divisor) for side in photo.shape[:2])
         background = np.asarray(cv2.resize(mask, size[::-1], interpolation=cv2.INTER_AREA), np.float32) < 0.3
         pair = [_blurred(stretch(picture, *size)) for picture in (photo, plate)]
         motion = _align(pair[0], pair[1], background, motion, steps)
-        motion[3:] *= 4 if divisor == 4 else 1
+        motion[3:] *= 2
     height, width = photo.shape[:2]
     gain = (float(motion[0]), float(motion[1]), float(motion[2]))
     fit = PlateFit(PlateState.FITS, float(motion[3]) / width, float(motion[4]) / height, gain)
@@ -85,8 +86,11 @@ def _align(photo: Float, plate: Float, background: Bool, start: NDArray[np.float
     motion = start.copy()
     for _ in range(steps):
         moved = _shift(plate, motion[3], motion[4])
-        slope_x, slope_y = (cv2.Sobel(moved, cv2.CV_32F, *axes, ksize=3, scale=1 / 8) for axes in ((1, 0), (0, 1)))
-        residual = np.abs(photo - moved * motion[:3].astype(np.float32)).max(axis=2)
+        slope_x, slope_y = (
+            np.asarray(cv2.Sobel(moved, cv2.CV_32F, *axes, ksize=3, scale=1 / 8), np.float32)
+            for axes in ((1, 0), (0, 1))
+        )
+        residual = _largest(np.abs(photo - moved * motion[:3].astype(np.float32)))
         limit = 3 * 1.4826 * float(np.median(residual[background])) if background.any() else 0.0
         used = background & (residual <= limit + 1e-3)
         if np.count_nonzero(used) < 64:
@@ -111,7 +115,7 @@ def _least_squares(photo: Float, plate: Float, slope_x: Float, slope_y: Float) -
 
 def _judged(fit: PlateFit, photo: RGB8, plate: RGB8, mask: Float, settings: PlateSettings) -> PlateFit:
     """The fit with its noise, and its state if the plate cannot be trusted."""
-    difference = np.abs(photo.astype(np.float32) - move_plate(plate, fit)).max(axis=2)
+    difference = _largest(np.abs(photo.astype(np.float32) - move_plate(plate, fit)))
     background, subject = mask < 0.3, mask > 0.7
     noise = 1.4826 * float(np.median(difference[background])) / 1.6 if background.any() else 1.0
     limit = max(12.0, 6 * noise)
@@ -134,6 +138,10 @@ def _shift(picture: Pixels, dx: float, dy: float) -> Pixels:
     size = picture.shape[1::-1]
     moved = cv2.warpAffine(picture, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(moved, picture.dtype)
+
+
+def _largest(values: Float) -> Float:
+    return np.asarray(np.maximum(np.maximum(values[..., 0], values[..., 1]), values[..., 2]), np.float32)
 
 
 def _blurred(picture: RGB8) -> Float:

@@ -69,7 +69,8 @@ def lift(photo: RGB8, background: RGB8, evidence: Float, settings: DifferenceSet
 
 def _significance(difference: Float, size: int, noise: float) -> Float:
     """|mean difference| over windows of ``size`` px in its own sigmas, (h, w)."""
-    smooth = np.abs(cv2.blur(difference, (size, size)).reshape(difference.shape)).max(axis=2)
+    smooth = np.abs(cv2.blur(difference, (size, size)).reshape(difference.shape))
+    smooth = np.maximum(np.maximum(smooth[..., 0], smooth[..., 1]), smooth[..., 2])
     inside = cv2.erode(smooth, np.ones((size, size), np.uint8))  # takes back what the blur spread outwards
     sigma = max(noise / size, 0.6)  # neighbouring errors are not independent
     return np.asarray(inside / np.float32(sigma), np.float32)
@@ -78,7 +79,9 @@ def _significance(difference: Float, size: int, noise: float) -> Float:
 def _is_shadow(photo: RGB8, background: RGB8, difference: Float, settings: DifferenceSettings) -> Bool:
     """Where the photo is the plate, darkened alike in all channels."""
     ratio = cv2.blur(photo, (5, 5)).astype(np.float32) / np.maximum(cv2.blur(background, (5, 5)), 8)
-    dimmed = ratio.mean(axis=2)
-    alike = np.ptp(ratio, axis=2) < 0.06
-    darker = (dimmed > settings.shadow_floor) & (dimmed < 1.0) & (difference.mean(axis=2) < 0)
+    red, green, blue = cv2.split(ratio)
+    dimmed = (red + green + blue) / 3
+    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+    alike = spread < 0.06
+    darker = (dimmed > settings.shadow_floor) & (dimmed < 1.0) & (np.einsum("hwc->hw", difference) < 0)
     return np.asarray(alike & darker, np.bool_)

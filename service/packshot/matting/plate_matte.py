@@ -17,17 +17,18 @@ from packshot.matting.known_background import (
 from packshot.matting.plate import PlateFit, move_plate
 from packshot.matting.plate_evidence import DifferenceSettings, difference_guide, lift, subject_evidence
 from packshot.matting.refine import EdgeSettings, Matte, Profile, coarse_matte, fine_alpha, softness
+from packshot.matting.tensor import stretch
 
 Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
 Alpha8 = NDArray[np.uint8]
 
-HARD_WINDOWS, HARD_POWER = (61, 31, 15), 3  # a solid product's colour: from well inside it
-SOFT_WINDOWS, SOFT_POWER = (61, 31, 15, 7), 1  # that of hair: from the hair
+HARD_WINDOWS, HARD_POWER = (31, 15, 7), 3  # a solid product's colour: from well inside it
+SOFT_WINDOWS, SOFT_POWER = (31, 15, 7, 3), 1  # that of hair: from the hair
 ROUNDS = 2
 SOMEWHAT_SOFT = 0.05  # mean softness of the band
 BAND_PX = 2  # of the working picture, beyond the matte's own edge
-SPREAD_WINDOW = 31  # px of the working picture, in which a product's colours are compared
+SPREAD_WINDOW = 15  # px of half the working picture, in which a product's colours are compared
 SPREAD = 0.1  # of the distance of both colours: from there on the photo alone knows more of hair
 CORE_PX = 15  # of the half working picture: a difference as thick as this is a body, not hair
 NOISE_SAMPLES = 20_000
@@ -79,9 +80,9 @@ def matte_on_plate(
     matte = replace(matte, softness=np.asarray(cv2.resize(soft, shape), np.float32))
     matte = _widened(drop_specks(matte), evidence, wide_mask)
     alpha = fine_alpha(guide, matte, edges).astype(np.float32) / np.float32(255)
-    colours = Colours(_foreground(small, background, alpha, matte), background)
+    colours, spread = _colours(small, background, alpha, matte)
     plain = drop_specks(coarse_matte(small, mask, profile, edges)) if _soft_share(matte) > SOMEWHAT_SOFT else None
-    return PlateMatte(matte, alpha, colours, _spread(small, colours, alpha), plain)
+    return PlateMatte(matte, alpha, colours, spread, plain)
 
 
 def alpha_on_plate(
@@ -197,12 +198,22 @@ def _widened(matte: Matte, evidence: Float, wide_mask: Float) -> Matte:
     return replace(matte, regions=regions)
 
 
-def _foreground(small: RGB8, background: RGB8, alpha: Float, matte: Matte) -> RGB8:
-    """The foreground (h, w, 3) uint8 at working size, from alpha (h, w) and then from the alpha that it gives."""
-    image, behind = (part.astype(np.float32) / np.float32(255) for part in (small, background))
-    regions = cv2.resize(matte.regions, small.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-    x, y = points(in_between(np.asarray(regions, np.uint8)))
-    soft = _soft_share(matte) > 0.5
+def _colours(small: RGB8, background: RGB8, alpha: Float, matte: Matte) -> tuple[Colours, Float]:
+    """Both colours, uint8, the foreground at half the working size, and its spread (h, w) at working size.
+
+    The foreground comes from alpha (h, w), and then from the alpha that it gives.
+    """
+    half = tuple(max(1, length // 2) for length in alpha.shape)
+    image, behind = (stretch(part, *half).astype(np.float32) / np.float32(255) for part in (small, background))
+    alpha_here = np.asarray(cv2.resize(alpha, half[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    regions = cv2.resize(matte.regions, half[::-1], interpolation=cv2.INTER_NEAREST)
+    foreground = _foreground(image, behind, alpha_here, np.asarray(regions, np.uint8), _soft_share(matte) > 0.5)
+    spread = cv2.resize(_spread(image, behind, foreground, alpha_here), alpha.shape[::-1])
+    return Colours(np.asarray(np.rint(foreground * 255), np.uint8), background), np.asarray(spread, np.float32)
+
+
+def _foreground(image: Float, behind: Float, alpha: Float, regions: Alpha8, soft: bool) -> Float:
+    x, y = points(in_between(regions))
     windows, power = (SOFT_WINDOWS, SOFT_POWER) if soft else (HARD_WINDOWS, HARD_POWER)
     foreground, given = behind, alpha
     for index in range(ROUNDS):
@@ -210,18 +221,22 @@ def _foreground(small: RGB8, background: RGB8, alpha: Float, matte: Matte) -> RG
         if index + 1 < ROUNDS:
             given = given.copy()
             given[y, x] = np.clip(known_background_alpha(image[y, x], behind[y, x], foreground[y, x])[0], 0, 1)
-    return np.asarray(np.rint(foreground * 255), np.uint8)
+    return np.asarray(foreground, np.float32)
 
 
-def _spread(small: RGB8, colours: Colours, alpha: Float) -> Float:
-    """Root mean square of the solid product's colours about ``colours.foreground``, by their distance to the plate."""
-    foreground, background = (part.astype(np.float32) for part in (colours.foreground, colours.background))
+def _spread(image: Float, behind: Float, foreground: Float, alpha: Float) -> Float:
+    """Root mean square of the solid product's colours about ``foreground``, as a share of its distance to the plate."""
     weight = alpha**HARD_POWER
-    off = ((small - foreground) ** 2).sum(axis=2) * weight
+    off = _squares(image - foreground) * weight
     window = (SPREAD_WINDOW, SPREAD_WINDOW)
     variance = np.maximum(cv2.blur(off, window), 0) / (cv2.blur(weight, window) + np.float32(1e-3))
-    apart = ((foreground - background) ** 2).sum(axis=2)
-    return np.asarray(np.sqrt(variance / np.maximum(apart, 1)), np.float32)
+    apart = _squares(foreground - behind)
+    return np.asarray(np.sqrt(variance / np.maximum(apart, 1e-5)), np.float32)
+
+
+def _squares(values: Float) -> Float:
+    """The squared length of each of (h, w, 3)."""
+    return np.asarray(np.einsum("hwc,hwc->hw", values, values), np.float32)
 
 
 def _soft_share(matte: Matte) -> float:
