@@ -6,6 +6,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from packshot.errors import UsageError
 from tests.release.checkout import Checkout, make_checkout
@@ -57,7 +59,9 @@ def test_a_manifest_says_whence_and_when_and_what_goes_outside_the_slot(checkout
 def test_the_bill_of_materials_names_every_wheel_and_network_with_its_hash(checkout: Checkout, tmp_path: Path) -> None:
     made = built(checkout, checkout.tag("1.2.0"), tmp_path / "build")
     manifest = made.manifests()["aarch64-cp311"]
-    bill = json.loads((made.folder / manifest.documents[0].target).read_text())
+    text = (made.folder / manifest.documents[0].target).read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    bill = json.loads(text)
     listed = {part["name"]: part["hashes"][0]["content"] for part in bill["components"]}
     wheels = {file.name.partition("-")[0]: file.sha256 for file in (*manifest.wheels, *manifest.updater.wheels)}
     assert listed == {**wheels, "tiny-1.0.int8.tflite": hashlib.sha256(b"network").hexdigest()}
