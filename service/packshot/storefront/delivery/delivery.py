@@ -102,7 +102,12 @@ class Delivery:
 
     def _repeat_dead_letters(self) -> None:
         """Retained messages are gone when a broker comes back empty."""
-        for entry in self._desk.ledger.entries(State.DEAD, MAX_DEAD_LETTERS):
+        try:
+            dead = self._desk.ledger.entries(State.DEAD, MAX_DEAD_LETTERS)
+        except StopDaemon as error:
+            self._on_fatal(error)
+            return
+        for entry in dead:
             if entry.receipt is not None:
                 topic = dead_topic(self._desk, entry.key.capture_id)
                 with suppress(BrokerError):
