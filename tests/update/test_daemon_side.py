@@ -1,6 +1,7 @@
 """What the daemon does for updates: shows the updater's state, hands on the wish, keeps captures from being cut off."""
 
 import json
+import os
 import threading
 import time
 from pathlib import Path
@@ -139,3 +140,19 @@ def test_without_a_runtime_folder_nothing_is_written_and_captures_go_on() -> Non
     with runtime.capture_in_hand():
         pass
     assert msgspec.json.encode(update_state(State()))
+
+
+@pytest.mark.parametrize("trick", ["fifo", "symlink", "folder", "garbage"])
+def test_a_daemon_that_was_taken_over_cannot_trick_the_updater_with_its_state(
+    run: Path, tmp_path: Path, trick: str
+) -> None:
+    state = run / "state.json"
+    if trick == "fifo":
+        os.mkfifo(state)
+    elif trick == "symlink":
+        state.symlink_to("/etc/passwd")
+    elif trick == "folder":
+        state.mkdir()
+    else:
+        state.write_bytes(b"\xff" * 100)
+    assert SystemdService(Layout(tmp_path)).daemon_state() is None

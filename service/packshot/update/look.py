@@ -42,8 +42,9 @@ def look(box: Box, repository: Repository, any_ring: bool = False, again: bool =
     wanted = offer.release if offer.newer and offer.allowed else None
     running = box.running()
     latest = wanted.version if wanted else running.version if running else ""
+    known: dict[str, object] = {"clock_floor_ms": box.clock.now_ms()} if box.clock.synchronised() else {}
     with disk_errors("the updater's state"):
-        box.states.set(latest=latest, notes=wanted.notes if wanted else "", clock_floor_ms=box.clock.now_ms())
+        box.states.set(latest=latest, notes=wanted.notes if wanted else "", **known)
     return offer
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -24,10 +25,11 @@ OTHERS = ("packshot-uploader.service", "packshot-kiosk.service")
 LOCK_POLL_S = 0.1
 CALL_S = 200.0
 CONNECT_S = 5.0
+LARGEST_STATE = 1 << 20
 SYSTEM_PACKAGES = ("libcamera0*", "libedgetpu1*", "python3-picamera2", "raspi-firmware", "nvidia-l4t-core")
 RELOADS: dict[str, list[tuple[str, ...]]] = {
-    "sysusers.d": [("systemd-sysusers", "packshot.conf")],
-    "tmpfiles.d": [("systemd-tmpfiles", "--create", "packshot.conf")],
+    "sysusers.d": [("systemd-sysusers",)],
+    "tmpfiles.d": [("systemd-tmpfiles", "--create")],
     "udev": [("udevadm", "control", "--reload"), ("udevadm", "trigger", "--subsystem-match=usb")],
     "systemd": [("systemctl", "daemon-reload")],
 }
@@ -113,7 +115,7 @@ class SystemdService:
     def daemon_state(self) -> DaemonState | None:
         """What it last said of itself."""
         try:
-            return msgspec.json.decode(self._layout.daemon_state.read_bytes(), type=DaemonState)
+            return msgspec.json.decode(_read_of_others(self._layout.daemon_state), type=DaemonState)
         except (OSError, msgspec.DecodeError):
             return None
 
@@ -163,6 +165,15 @@ class SystemdService:
         """Versions of what is the system's and not the slot's."""
         found = _call("dpkg-query", "-W", "-f", "${Package} ${Version}, ", *SYSTEM_PACKAGES)
         return f"kernel {os.uname().release}, {found}".rstrip(", ")
+
+
+def _read_of_others(path: Path) -> bytes:
+    """The start of a file in a folder that is not ours: no link is followed, and nobody waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, LARGEST_STATE)
+    finally:
+        os.close(descriptor)
 
 
 def _lock(descriptor: int, wait_s: float) -> None:
