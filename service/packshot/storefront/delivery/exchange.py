@@ -11,6 +11,7 @@ from pathlib import Path
 from packshot.bus.port import Bus, Incoming
 from packshot.errors import BrokerError, IntegrityError
 from packshot.messages import Claim, Offer, encode, parse_part_topic
+from packshot.parts import Range
 from packshot.platform.logs import event
 from packshot.storefront.delivery.downloads import Downloads
 from packshot.storefront.delivery.gathering import Gathering
@@ -19,6 +20,8 @@ from packshot.storefront.delivery.reasons import NotNow
 log = logging.getLogger(__name__)
 
 MAX_MISMATCHES = 3
+CLAIM_BYTES = 16 * 1024  # a box reads control messages of up to 64 KiB
+RANGE_BYTES, WORDS_BYTES = 12, 256  # of a claim: one range, and all that is not ranges
 SILENT_LEASES = 1.5  # no part for so long: somebody else has the claim, or the box is gone
 
 
@@ -106,7 +109,7 @@ class Exchange:
             lease_s = self._offer.lease_s
             self._renew_at = time.monotonic() + lease_s / 3
             self._unreported = 0
-            have = self._gathering.have()
+            have = _bounded(self._gathering.have(), self._bus.max_message_bytes)
         message = Claim(uploader_id=self._uploader_id, have=have, stalled=stalled)
         try:
             self._bus.publish(f"{self._topic}/claim/{self._capture_id}", encode(message), expiry_s=int(lease_s) + 1)
@@ -158,3 +161,15 @@ def _with_dots(topic: str) -> str:
     """The topic as the box published it: RabbitMQ makes slashes of the dots in ``picture.webp``."""
     words = topic.split("/")
     return "/".join([*words[:2], ".".join(words[2:-2]), *words[-2:]])
+
+
+def _bounded(have: dict[str, list[Range]], max_message_bytes: int) -> dict[str, list[Range]]:
+    """As many ranges as a claim can tell; what it does not tell is sent once more, which does no harm."""
+    left = max(1, (min(CLAIM_BYTES, max_message_bytes) - WORDS_BYTES) // RANGE_BYTES)
+    told: dict[str, list[Range]] = {}
+    for name, ranges in have.items():
+        left -= len(name) // RANGE_BYTES + 1
+        if left > 0:
+            told[name] = ranges[:left]
+            left -= len(told[name])
+    return told
