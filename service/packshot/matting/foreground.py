@@ -53,13 +53,14 @@ def blur_fusion(
     a = _three(alpha)
     shares = (a, 1 - a)
     weights = [_power(share, power) + TINY for share in shares]
+    whole = {size: [_three(np.float32(1) / _blur(w[..., 0], size)) for w in weights] for size in set(sizes)}
     give_way = 1 / (shares[0] * shares[0] + shares[1] * shares[1])
     colours = list(start)
     for size in sizes:
         residual = image.copy()
-        for index, (share, weight) in enumerate(zip(shares, weights, strict=True)):
-            colours[index] = _blur(colours[index] * weight, size)
-            colours[index] *= _three(np.float32(1) / _blur(weight[..., 0], size))
+        for index, share in enumerate(shares):
+            colours[index] = _blur(colours[index] * weights[index], size)
+            colours[index] *= whole[size][index]
             residual -= share * colours[index]
         residual *= give_way
         for index, share in enumerate(shares):

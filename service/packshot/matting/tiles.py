@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Bytes8 = NDArray[np.uint8]
 Index = NDArray[np.intp]
 
-BATCH_PIXELS = 32_768  # what stays in the cache while a dozen filters pass over it
+BATCH_PIXELS = 16_384  # what stays in the cache while a dozen filters pass over it
 
 
 @dataclass(frozen=True)
