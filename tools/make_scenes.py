@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Seeded product scenes with true alpha, foreground and background, to measure cutouts against.
 
-    tools/make_scenes.py --out scenes/ --height 3040 --width 4056 --seed 7
+    tools/make_scenes.py --out scenes/ --height 3040 --width 4056 --seed 7 [--renders RENDERS.tar --count 12]
 
 Writes per scene ``<name>.jpg`` (photo), ``<name>.alpha.png``, ``<name>.plate.jpg`` (the empty scene, drifted) and, for
 two-backdrop matting, ``<name>.{a,b}.png`` with ``<name>.plate-{a,b}.png``.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -338,12 +338,24 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=1200, help="pixels")
     parser.add_argument("--width", type=int, default=1600, help="pixels")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--renders", type=Path, help="RGBA renders (a .tar or a folder) to make scenes of instead")
+    parser.add_argument("--count", type=int, default=12, help="how many renders")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for kind in arguments.kinds:
-        scene = make_scene(kind, arguments.height, arguments.width, arguments.seed)
+    for scene in _scenes(arguments):
         write_scene(scene, arguments.out, arguments.seed)
-        print(f"{arguments.out / kind}.jpg")
+        print(f"{arguments.out / scene.name}.jpg")
+
+
+def _scenes(arguments: argparse.Namespace) -> Iterator[Scene]:
+    size = (arguments.height, arguments.width, arguments.seed)
+    if not arguments.renders:
+        yield from (make_scene(kind, *size) for kind in arguments.kinds)
+        return
+    from tools.rendered_scenes import read_renders, rendered_scene
+
+    for name, rgba in read_renders(arguments.renders, arguments.count):
+        yield rendered_scene(name, rgba, *size)
 
 
 def write_scene(scene: Scene, folder: Path, seed: int) -> None:
