@@ -14,7 +14,7 @@ from packshot.matting.plate import PlateFit, PlateSettings, PlateState, fit_plat
 from packshot.matting.plate_evidence import DifferenceSettings, subject_evidence
 from packshot.matting.plate_matte import alpha_on_plate, matte_on_plate
 from packshot.matting.refine import EdgeSettings, Profile, refine_alpha
-from tools.make_scenes import Scene, coarse_mask, drifted_plate, make_scene
+from tools.make_scenes import KINDS, Scene, coarse_mask, drifted_plate, make_scene
 
 RGB8 = NDArray[np.uint8]
 HEIGHT, WIDTH = 600, 800
@@ -78,10 +78,20 @@ def test_a_plate_in_other_light_is_refused(factor: float) -> None:
     assert fit(scene, plate).state in {PlateState.LIGHT, PlateState.OTHER_SCENE}
 
 
-def test_a_plate_from_a_camera_that_was_knocked_is_refused() -> None:
-    scene = make_scene("white", HEIGHT, WIDTH, 1)
+@pytest.mark.parametrize(("kind", "seed"), [("white", 1), ("box", 7), ("mug", 3), ("product", 2)])
+def test_a_plate_from_a_camera_that_was_knocked_is_refused(kind: str, seed: int) -> None:
+    """On a plain sweep, a grain, a room, a cluttered shelf."""
+    scene = make_scene(kind, HEIGHT, WIDTH, seed)
 
-    assert fit(scene, np.roll(drifted_plate(scene, 1), 40, axis=1)).state in {PlateState.MOVED, PlateState.OTHER_SCENE}
+    assert fit(scene, np.roll(drifted_plate(scene, 1), 60, axis=1)).state in {PlateState.MOVED, PlateState.OTHER_SCENE}
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("seed", [1, 4])
+def test_a_plate_that_drifted_a_little_fits_every_scene(kind: str, seed: int) -> None:
+    scene = make_scene(kind, 300, 400, seed)
+
+    assert fit(scene, drifted_plate(scene, seed, shift=1.0)).state is PlateState.FITS
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,23 @@ from packshot.matting.tensor import stretch
 Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
 Bool = NDArray[np.bool_]
+NO_TEXTURE = 1.5  # 1/255, after averaging: less is the camera's noise
 LEVELS = ((4, 6), (2, 3))  # (by how much smaller, Gauss-Newton steps), each twice as fine as the one before
 Pixels = TypeVar("Pixels", Float, RGB8)
 
 
 @dataclass(frozen=True)
 class PlateSettings:
-    """When a plate fits: ``max_shift`` is a share of the longer side, the others are ratios and shares."""
+    """When a plate fits: ``max_shift`` is a share of the longer side, the others are ratios and shares.
+
+    ``max_texture_left`` is what may be left of the background's texture once the plate is taken away.
+    """
 
     max_gain: float = 1.4
     max_shift: float = 0.03
     max_unexplained: float = 0.25
     min_seen: float = 0.12
+    max_texture_left: float = 0.7
 
 
 class PlateState(StrEnum):
@@ -121,16 +126,33 @@ def _judged(fit: PlateFit, photo: RGB8, plate: RGB8, mask: Float, settings: Plat
     limit = max(12.0, 6 * noise)
     unexplained = float((difference[background] > limit).mean()) if background.any() else 0.0
     seen = float((difference[subject] > max(3.0, 3 * noise)).mean()) if subject.any() else 1.0
+    moved = max(abs(fit.dx), abs(fit.dy)) > settings.max_shift
     state = PlateState.FITS
     if max(fit.gain) > settings.max_gain or min(fit.gain) < 1 / settings.max_gain:
         state = PlateState.LIGHT
-    elif max(abs(fit.dx), abs(fit.dy)) > settings.max_shift:
-        state = PlateState.MOVED
     elif unexplained > settings.max_unexplained or noise > 15:
-        state = PlateState.OTHER_SCENE
+        state = PlateState.MOVED if moved else PlateState.OTHER_SCENE
+    elif moved or _texture_left(photo, move_plate(plate, fit), background) > settings.max_texture_left:
+        state = PlateState.MOVED
     elif seen < settings.min_seen:
         state = PlateState.OCCUPIED
     return PlateFit(state, fit.dx, fit.dy, fit.gain, noise)
+
+
+def _texture_left(photo: RGB8, plate: RGB8, background: Bool) -> float:
+    """How much of the background's texture is left in photo minus plate: 0 to 1, more where the textures differ."""
+    if not background.any():
+        return 0.0
+    gray = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) for picture in (photo, plate)]
+    left, texture = (
+        float(np.median(np.abs(_texture(picture)[background]))) for picture in (gray[0] - gray[1], gray[0])
+    )
+    return left / max(texture, NO_TEXTURE)
+
+
+def _texture(gray: Float) -> Float:
+    """What is coarser than the camera's noise and finer than shading."""
+    return np.asarray(cv2.blur(gray, (5, 5)) - cv2.blur(gray, (31, 31)), np.float32).reshape(gray.shape)
 
 
 def _shift(picture: Pixels, dx: float, dy: float) -> Pixels:

@@ -30,6 +30,8 @@ class Subject:
 
     def rgba(self) -> RGBA8:
         """(h, w, 4) uint8 straight alpha, zero where alpha is."""
+        if not self.alpha.size:
+            return np.zeros((*self.alpha.shape, 4), np.uint8)
         if self.colours is None:
             return np.asarray(cv2.copyTo(np.dstack([self.rgb, self.alpha]), self.alpha), np.uint8)
         return decontaminate(self.rgb, self.alpha, self.colours, self.place)
