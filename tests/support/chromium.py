@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 SCREENSHOTS = Path(os.environ.get("PACKSHOT_SCREENSHOTS", Path(__file__).parents[2] / "out" / "kiosk"))
-WAIT_MS = 12_000
+WAIT_MS = 45_000
 TOUCH = (1024, 600)
 PHONE = (390, 844)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

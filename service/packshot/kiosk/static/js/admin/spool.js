@@ -37,7 +37,8 @@ export function spool(place, guarded) {
     const list = await attempt(() => get(`/api/captures?limit=200&stage=${choose.value}`));
     if (!list) return;
     count.textContent = t("admin.count", { count: list.captures.length });
-    fill(rows, ...list.captures.map((capture) => row(capture, guarded, refresh)));
+    const none = el("tr", {}, el("td", { colspan: 6, class: "muted" }, t("admin.none")));
+    fill(rows, ...(list.captures.length ? list.captures.map((capture) => row(capture, guarded, refresh)) : [none]));
   };
   choose.addEventListener("change", refresh);
   refreshNow = refresh;
