@@ -3,8 +3,9 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -242,11 +243,21 @@ def test_clock_of_1970(house: House, repository: SignedRepository) -> None:
 
 
 def test_clock_ten_years_early(house: House, repository: SignedRepository, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an early clock looks like to python-tuf: everything has expired."""
-    repository.expires = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3650)
-    repository.publish()
+    """To such a clock everything has expired."""
+
+    class Early(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Early":
+            return cls.fromtimestamp(datetime.now(UTC).timestamp() + 10 * YEAR_MS / 1000, tz)
+
+    house.wall.ms += 10 * YEAR_MS
+    module = SimpleNamespace(datetime=Early, timezone=timezone)
+    monkeypatch.setattr("tuf.ngclient._internal.trusted_metadata_set.datetime", module)
     line = refusal(house, repository)
-    assert "expired" in line and "if the clock is right" in line
+    assert "expired" in line and "it is 2036-" in line and "if the clock is right" in line
+    monkeypatch.undo()
+    house.wall.ms -= 10 * YEAR_MS
+    assert house.install(repository.folder).word == "committed"
 
 
 def test_a_clock_that_went_back(house: House, repository: SignedRepository) -> None:

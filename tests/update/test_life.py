@@ -203,6 +203,17 @@ def test_nothing_is_switched_while_a_capture_is_in_hand(house: House, repository
     assert house.built == ["0.2.0"]
 
 
+def test_a_probation_taken_up_after_a_power_cut_waits_for_the_capture_in_hand(
+    house: House, repository: SignedRepository
+) -> None:
+    house.install(repository.folder, Wish(wait=False))
+    house.box.states.set(examined=False)
+    house.reboot()
+    house.seen.clear()
+    house.live(60)
+    assert house.seen[0] == "waited for the capture"
+
+
 def test_two_updaters_at_once_the_second_is_told(house: House, repository: SignedRepository) -> None:
     with only_updater(house.box), pytest.raises(UpdateBusy, match="another updater is at work"):
         house.install(repository.folder)

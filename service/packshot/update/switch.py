@@ -5,10 +5,11 @@ import msgspec
 from packshot.platform.clock import rfc3339
 from packshot.update import gate
 from packshot.update.box import Box
-from packshot.update.problems import disk_errors
+from packshot.update.problems import UpdateBusy, disk_errors
 from packshot.update.repository import forget_downloads
 from packshot.update.state import Before, Failure, Phase, Release, State, with_failure
 
+GENTLY_S = 60.0
 INTERRUPTED = "interrupted before the switch"
 
 
@@ -80,11 +81,9 @@ def tidy(box: Box) -> State:
     state = box.states.load()
     kept = [release.slot for release in (state.committed, state.previous) if release]
     box.slots.collect(frozenset(kept))
-    manifests = [box.slots.manifest(slot) for slot in kept[:1]]
-    wheels = [
-        file.sha256 for manifest in manifests if manifest for file in (*manifest.wheels, *manifest.updater.wheels)
-    ]
-    forget_downloads(box.layout, frozenset(wheels))
+    manifest = box.slots.manifest(kept[0]) if kept else None
+    wheels = (*manifest.wheels, *manifest.updater.wheels) if manifest else ()
+    forget_downloads(box.layout, frozenset(file.sha256 for file in wheels))  # the next release shares most of them
     with disk_errors("the updater's state"):
         state = box.states.set(phase=Phase.IDLE)
         box.mark(guarded=bool(state.armed_boot), pending=False)
@@ -122,7 +121,7 @@ def finish_rollback(box: Box, state: State) -> State:
     failed = state.target
     try:
         with disk_errors("the rollback"):
-            box.service.stop()
+            stop_gently(box)
             if state.committed:
                 _point_to(box, state.committed)
     finally:
@@ -143,6 +142,15 @@ def finish_rollback(box: Box, state: State) -> State:
         box.mark(guarded=False, pending=False)
     box.states.note("rolled back", failed.version if failed else "", state.error)
     return new
+
+
+def stop_gently(box: Box) -> None:
+    """Stop the daemon between two captures; if none ends, systemd gives it the time to finish the one in hand."""
+    try:
+        with box.service.between_captures(GENTLY_S):
+            box.service.stop()
+    except UpdateBusy:
+        box.service.stop()
 
 
 def point_back(box: Box, release: Release) -> None:

@@ -68,7 +68,7 @@ def _examine(box: Box, state: State) -> State:
     """Golden photo, frame and spool by the new release, with the devices to itself; then the daemon is started."""
     assert state.target is not None  # noqa: S101 - there is no probation without a release
     box.say(f"examining {state.target.version}")
-    box.service.stop()
+    switch.stop_gently(box)
     tried = box.builder.selftest(box.slots.path(state.target.slot), EXAMINED, calm=False)
     failed = gate.failed_parts(state.before, tried)
     fault = _compare(box, state, failed)
@@ -92,7 +92,7 @@ def _fault(box: Box, state: State, suspects: tuple[str, ...]) -> str:
     parts = [gate.TRIED[part] for part in suspects if part in gate.TRIED]
     if not parts:
         return ""
-    box.service.stop()
+    switch.stop_gently(box)
     fault = _compare(box, state, parts)
     if not fault:
         box.service.start()
