@@ -1,6 +1,7 @@
 """Delivery by address: the bytes travel through an object store, the broker sees only the offer."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,11 @@ from packshot.blobs.http import HttpBlobs
 from packshot.blobs.s3 import S3Blobs
 from packshot.domain import Capture, Stage
 from packshot.errors import ConfigError
+from packshot.messages import Offer, OfferedArtefact
+from packshot.platform.web import Web
+from packshot.storefront.delivery.downloads import Downloads
+from packshot.storefront.delivery.gathering import Gathering
+from packshot.storefront.delivery.reasons import NotNow
 from tests.support.bucket import Bucket, bucket, moto_server
 from tests.support.delivery import Rig
 from tests.support.mosquitto import Broker
@@ -98,6 +104,18 @@ def test_addresses_outside_the_allowed_stores_are_not_fetched(rig: Rig, store: S
     assert store.requests("GET") == []
     rig.uploader("trusting", url_prefixes=(store.url,)).start()
     rig.wait_receipted([capture])
+
+
+@pytest.mark.parametrize("way", ["../admin", "%2e%2e/admin", "x/..%2F..%2Fadmin", "./x", "..%5Cadmin"])
+def test_addresses_that_climb_out_of_the_allowed_store_are_not_fetched(
+    tmp_path: Path, store: ShopServer, way: str
+) -> None:
+    downloads = Downloads(Web(), (store.url,), threading.Event())
+    artefact = OfferedArtefact("picture.webp", "picture", "0" * 64, 5, "image/webp", url=f"{store.url}/{way}")
+    offer = Offer(sku="A-1", angle=0, revision=1, supersedes=None, artefacts=[artefact])
+    with pytest.raises(NotNow, match="url_prefixes"):
+        downloads.fetch(offer, Gathering(tmp_path / "work", offer.artefacts))
+    assert store.requests("GET") == []
 
 
 def test_a_store_that_serves_other_bytes_than_offered_delivers_nothing(rig: Rig, store: ShopServer) -> None:

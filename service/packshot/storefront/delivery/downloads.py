@@ -7,6 +7,7 @@ followed, and never more bytes are written than were offered.
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
 from packshot.messages import Offer, OfferedArtefact
 from packshot.platform.backoff import Backoff
@@ -35,7 +36,8 @@ class Downloads:
                 self._fetch_one(artefact, gathering)
 
     def _check(self, artefact: OfferedArtefact) -> None:
-        if not any(artefact.url.startswith(f"{prefix.rstrip('/')}/") for prefix in self.prefixes):
+        below = any(artefact.url.startswith(f"{prefix.rstrip('/')}/") for prefix in self.prefixes)
+        if not below or _climbs(artefact.url):
             where = url_for_people(artefact.url)[:200]
             raise NotNow(f"{where} is below none of uploader.url_prefixes; add its store there if you trust it")
 
@@ -60,3 +62,9 @@ class Downloads:
             if self.closing.wait(backoff.next_s()):
                 raise NotNow("the uploader stops")
         raise NotNow(trouble)
+
+
+def _climbs(url: str) -> bool:
+    """Whether a server may take the address for one above its prefix."""
+    path = unquote(urlsplit(url).path).replace("\\", "/")
+    return any(part in (".", "..") for part in path.split("/"))
