@@ -10,6 +10,7 @@ from packshot.composer import Composer
 from packshot.cutout import Cutter
 from packshot.encode.photo import FileDecoder
 from packshot.encode.picture import FileEncoder
+from packshot.platform.memory import keep_freed_memory
 from packshot.platform.resources import package_path, released_model
 from packshot.presets import presets_from_toml
 
@@ -24,6 +25,7 @@ def peak_kib() -> int:
 
 def main() -> None:
     """Serve jobs until the input ends."""
+    keep_freed_memory()
     card, path = released_model()
     cutter, composer = Cutter(LiteRT(path, card), FileDecoder()), Composer(FileEncoder())
     presets = presets_from_toml(package_path("presets.toml").read_text(), "presets.toml")

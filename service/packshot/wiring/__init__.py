@@ -24,6 +24,7 @@ from packshot.matting.verdict import Thresholds
 from packshot.outbox.staging import ClaimCheck
 from packshot.plates import PlateShelf
 from packshot.platform.clock import Clock
+from packshot.platform.memory import keep_freed_memory
 from packshot.platform.resources import package_path
 from packshot.presets import Preset, pick_preset, presets_from_toml
 from packshot.spool.limits import Retention, SpoolLimits
@@ -62,6 +63,7 @@ def build_cutting(config: Config) -> Cutting:
     from packshot.encode.photo import FileDecoder
     from packshot.encode.picture import FileEncoder
 
+    keep_freed_memory()
     options, presets = cut_options(config), all_presets(config)
     (accelerator, engine_problem), decoder = open_engine(config.model), FileDecoder()
     threads = config.cut.threads or len(os.sched_getaffinity(0))
