@@ -15,7 +15,7 @@ from tests.arm64 import emulated
 SCRIPT = Path(__file__).parent / "inside/cut_samples.py"
 PHOTOS = ("1-bottle", "2-carton", "3-handbag")
 ROUNDED_OTHERWISE = 0.001
-SKIP = emulated.what_is_missing() if os.environ.get("PACKSHOT_TEST_ARM64") else "minutes long: run tools/test-arm64"
+SKIP = emulated.what_is_missing() if os.environ.get("TEST_ARM64") else "minutes long: run tools/test-arm64"
 
 pytestmark = [pytest.mark.skipif(bool(SKIP), reason=f"emulated arm64: {SKIP}"), pytest.mark.timeout(1800)]
 Steps = Mapping[str, NDArray[np.generic]]

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 
-PATIENCE = float(os.environ.get("PACKSHOT_TEST_PATIENCE", "1"))  # more where machines are emulated
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "1"))  # more where machines are emulated
 WAIT_S = 30.0 * PATIENCE
 
 
