@@ -38,16 +38,16 @@ def encode_webp(rgba: RGBA8, quality: int, icc: bytes, threads: int = 1) -> byte
 
 def _filled(rgba: RGBA8, alpha: Gray8) -> RGB8:
     """The colours, and where nothing is visible the mean of what is visible nearby: no fringe from prediction."""
-    height, width = alpha.shape
-    below, right = -height % BLOCK, -width % BLOCK
-    even = cv2.copyMakeBorder(rgba, 0, below, 0, right, cv2.BORDER_CONSTANT) if below or right else rgba
-    size = (even.shape[1] // BLOCK, even.shape[0] // BLOCK)
-    means = cv2.blur(cv2.resize(even, size, interpolation=cv2.INTER_AREA).astype(np.float32), (3, 3))
+    colour = np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), np.uint8)
+    down, across = (length // BLOCK for length in alpha.shape)
+    if not down or not across:
+        return colour
+    blocks = cv2.resize(rgba[: down * BLOCK, : across * BLOCK], (across, down), interpolation=cv2.INTER_AREA)
+    means = cv2.blur(blocks.astype(np.float32), (3, 3))
     scale = cv2.divide(255.0, np.maximum(means[..., 3], 1))
-    colours = cv2.convertScaleAbs(means[..., :3] * cv2.merge([scale, scale, scale]))
-    nearby = cv2.resize(colours, even.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-    nearby = nearby if even is rgba else nearby[:height, :width].copy()
-    return np.asarray(cv2.copyTo(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), alpha, nearby), np.uint8)
+    visible = cv2.convertScaleAbs(means[..., :3] * cv2.merge([scale, scale, scale]))
+    nearby = cv2.resize(visible, alpha.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.copyTo(colour, alpha, nearby), np.uint8)
 
 
 def _alpha_bitstream(alpha: Gray8) -> bytes:

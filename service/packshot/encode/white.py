@@ -57,13 +57,18 @@ def _doubtful_blocks(rgb: RGB8, white: Gray8) -> tuple[RGB8, Gray8]:
     Without subsampling every block of 8 x 8 is coded on its own: what holds for these holds in the whole picture.
     """
     below, right = (-length % BLOCK for length in white.shape)
-    pixels, marks = (cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_REPLICATE) for part in (rgb, white))
+    pixels, marks = rgb, white
+    if below or right:
+        pixels, marks = (
+            np.asarray(cv2.copyMakeBorder(part, 0, below, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+            for part in (rgb, white)
+        )
     down, across = (length // BLOCK for length in marks.shape)
     share = cv2.resize(marks, (across, down), interpolation=cv2.INTER_AREA)
     places = np.concatenate([np.argwhere((share > 0) & (share < 255)), np.argwhere(share == 255)[:1], [[0, 0]]])
     rows, columns = np.pad(places, ((0, -len(places) % TRIAL_COLUMNS), (0, 0)), mode="edge").T
     chosen = (rows, columns)
-    return _mosaic(np.asarray(pixels, np.uint8), chosen), _mosaic(np.asarray(marks, np.uint8), chosen)
+    return _mosaic(pixels, chosen), _mosaic(marks, chosen)
 
 
 def _mosaic(picture: NDArray[np.uint8], chosen: tuple[NDArray[np.intp], NDArray[np.intp]]) -> NDArray[np.uint8]:
