@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from tests.fleet.workshop import Workshop
 
 ANSIBLE = REPOSITORY / "deploy" / "ansible"
 PLAY_S = 1500.0
+LOOK_S = 0.5
+GATE = re.compile(r"(GO|STOP): \d+ of \d+ boxes")
 SAMPLES = "/opt/packshot/current/lib/python3.11/site-packages/packshot/samples"
 # Short for a test: a probation of seconds instead of minutes, but longer than the watchdog of the test's units.
 ON_EACH_BOX = {
@@ -86,10 +90,21 @@ class Fleet:
     # --- Ansible ------------------------------------------------------------------------------------------------------
 
     def play(self, playbook: str, **variables: Any) -> Play:
-        """Run a playbook to its end; its output is kept in ``plays/``."""
+        """Run a playbook to its end; its output is kept, and the story tells what the gates say when they say it."""
         process, log = self.start_play(playbook, **variables)
-        code = process.wait(PLAY_S)
-        return Play(code, log.read_text())
+        deadline = time.monotonic() + PLAY_S
+        with log.open() as lines:
+            while process.poll() is None:
+                assert time.monotonic() < deadline, f"{playbook} takes too long: {log}"
+                self._tell_gates(lines.readlines())
+                time.sleep(LOOK_S)
+            self._tell_gates(lines.readlines())
+        return Play(process.returncode, log.read_text())
+
+    def _tell_gates(self, lines: list[str]) -> None:
+        for line in lines:
+            if said := GATE.search(line):
+                self.story.tell("gate", said[0])
 
     def start_play(self, playbook: str, **variables: Any) -> tuple[subprocess.Popen[bytes], Path]:
         """Start a playbook; the process and the file of its output."""
@@ -114,9 +129,6 @@ class Fleet:
         """``update.yml``; the story tells each gate and what each box went through."""
         before = {name: len(box.events) if self._answers(box) else 0 for name, box in self.boxes.items()}
         play = self.play("update", update_version=version, update_batches=[1, 2, "100%"], **variables)
-        for line in play.output.splitlines():
-            if '"msg": "GO' in line or "msg: 'GO" in line or ("STOP" in line and "msg" in line) or "GO:" in line:
-                self.story.tell("gate", line.partition("msg")[2].strip(" :'\""))
         self.tell_boxes(before)
         return play
 

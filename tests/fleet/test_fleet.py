@@ -37,8 +37,10 @@ def test_a_good_release_reaches_every_box_and_no_capture_is_lost(fleet: Fleet) -
     with BusyTill(fleet, "lab") as till:
         play = fleet.roll_out("2.0.0")
         assert play.code == 0, play.output[-4000:]
-        count = till.finish()
-    fleet.story.tell("till", f"{count} captures were accepted across the update, {count} have a receipt")
+        delivered, held = till.finish()
+    fleet.story.tell(
+        "till", f"{delivered + held} captures accepted, {delivered} in the storefront, {held} held, 0 lost"
+    )
     assert set(fleet.versions().values()) == {"2.0.0"}
     for box in fleet.boxes.values():
         assert box.update("status")["committed"]
