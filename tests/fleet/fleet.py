@@ -40,9 +40,10 @@ class Play:
     code: int
     output: str
 
-    def line(self, word: str) -> str:
-        """The first line of the output that has this word; "" if none has."""
-        return next((line.strip() for line in self.output.splitlines() if word in line), "")
+    def line(self, words: str) -> str:
+        """From these words to the end of their line, where the output first has them; "" if it has not."""
+        line = next((line for line in self.output.splitlines() if words in line), "")
+        return line[line.find(words) :].rstrip("'\" ")
 
 
 class Fleet:

@@ -68,7 +68,7 @@ def test_the_canary_stops_a_bad_release(fleet: Fleet, version: str, fault: str) 
     pids = {name: box.property("packshotd", "MainPID") for name, box in fleet.boxes.items() if name != "lab"}
     play = fleet.roll_out(version)
     assert play.code != 0, play.output[-4000:]
-    fleet.story.tell("ansible", play.line("is not committed on"))
+    fleet.story.tell("ansible", play.line(f"lab is not committed on {version}"))
     lab = fleet.boxes["lab"]
     lab.wait_serving()
     assert lab.version == "2.0.0"
