@@ -11,6 +11,7 @@ from packshot.domain import Capture, Stage
 from packshot.errors import BadMessage
 from packshot.messages import Claim, Offer, Receipt, encode
 from packshot.outbox.dispatcher import Dispatcher
+from packshot.outbox.offers import make_offer
 from packshot.outbox.settings import OutboxSettings
 from packshot.outbox.window import MessageKey
 from packshot.parts import Range
@@ -351,6 +352,32 @@ def test_an_artefact_that_no_number_of_parts_can_carry_fails_its_capture(tmp_pat
     assert desk.turn() == []
     assert desk.stage(capture) is Stage.FAILED
     assert "max_message_bytes" in desk.announced[-1][2]
+
+
+def test_an_offer_over_the_limit_that_the_broker_announces_fails_and_lets_others_pass(desk: Desk) -> None:
+    large, small = desk.cut(sku="A" * 60), desk.cut(sku="B")
+    desk.bus.max_message_bytes = len(encode(make_offer(small, 100, 1000, 30))) + 20
+    assert desk.turn() == [offer_topic(small)]
+    assert desk.stage(large) is Stage.FAILED
+    assert "over the broker's limit" in desk.announced[-2][2]
+
+
+def test_a_broker_that_comes_back_with_a_smaller_limit_gets_smaller_parts(desk: Desk) -> None:
+    capture = desk.cut(size=2000)
+    desk.turn()
+    desk.bus.settle_all()
+    desk.claim(capture)
+    assert desk.turn() == parts(capture, range(2), 2)
+    desk.bus.max_message_bytes = 700
+    desk.bus.reconnect()
+    assert desk.turn() == [offer_topic(capture)]
+    desk.bus.settle_all()
+    desk.claim(capture)
+    sent = desk.turn()
+    while len(sent) < 3:
+        desk.bus.settle_all()
+        sent += desk.turn()
+    assert sent == parts(capture, range(3), 3)
 
 
 @pytest.mark.parametrize("payload", [b"", b"{}", b"[1]", b'{"uploader_id": "../x"}', b"\xff" * 10, b"x" * 100_000])

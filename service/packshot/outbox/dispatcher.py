@@ -217,11 +217,24 @@ class Dispatcher:
         shipment.capture, shipment.offer = capture, offer
         lease_s = self._settings.lease_s
         topic = f"{self._root}/offer/{shipment.capture_id}"
-        if not self._window.send((shipment.capture_id, None), topic, encode(offer), expiry_s=int(2 * lease_s) + 1):
-            return False
+        payload = encode(offer)
+        if not self._window.send((shipment.capture_id, None), topic, payload, expiry_s=int(2 * lease_s) + 1):
+            return self._offer_not_sent(shipment, len(payload))
         shipment.offered(self._now() + self._uniform(1, 1.5) * lease_s)
         shipment.capture = self._advance(capture, Stage.OFFERED)
         return True
+
+    def _offer_not_sent(self, shipment: Shipment, size: int) -> bool:
+        """The link is down, or this broker has said that it takes no message so large; True if it is the latter."""
+        if not self._is_over_limit(size):
+            return False
+        limit = self._bus.max_message_bytes
+        reason = f"the offer of {size} bytes is over the broker's limit of about {limit}; raise max_packet_size there"
+        self._fail(shipment.capture, reason)
+        return True
+
+    def _is_over_limit(self, size: int) -> bool:
+        return self._bus.connected and size > self._bus.max_message_bytes
 
     def _send_part(self, shipment: Shipment) -> bool:
         name, number = shipment.todo[0]
@@ -236,7 +249,10 @@ class Dispatcher:
         topic = f"{self._root}/{part_topic(shipment.capture_id, name, number, artefact.parts)}"
         if not self._window.send((shipment.capture_id, part), topic, data):
             shipment.part_lost(part)
-            return False
+            if not self._is_over_limit(len(data)):
+                return False
+            shipment.abandoned(self._now())  # the broker came back with a smaller limit: offer it in smaller parts
+            return True
         # To the end of the line, so that captures take turns.
         self._shipments[shipment.capture_id] = self._shipments.pop(shipment.capture_id)
         return True
