@@ -1,11 +1,21 @@
 """A signed repository with one release more than the box has, and the box."""
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.update.house import House
 from tests.update.signing import SignedRepository
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In memory where there is one: these tests flush thousands of files, and the disk is others' too."""
+    base = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=base if base.is_dir() else None) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
