@@ -5,6 +5,7 @@ known to the pixel, for skins from light to dark, hair from none to much, plain 
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -90,6 +91,7 @@ def any_look(seed: int, tone: str, **fixed: object) -> Look:
     return replace(look, **fixed)
 
 
+@lru_cache(maxsize=8)
 def render(look: Look) -> tuple[RGB8, Truth]:
     """(H, W, 3) uint8 sRGB and where things are."""
     width, height = look.size

@@ -21,7 +21,8 @@ TURNS_DEG = (0.0, 20.0, -20.0, 38.0, -38.0)  # an upright cascade bears about 15
 EYE_AT = (0.305, 0.385)  # of the cascade's box: where the left pupil usually is; the right one mirrored
 EYE_HALF = (0.22, 0.17)  # half width and height of where pupils are looked for, in box widths
 PUPIL_SIDE = 32  # px, width of the window in which the pupil's middle is found
-SLACK = 0.18  # of that window: how far from its middle a pupil may well be
+SLACK = 0.3  # of that window: how far from its middle a pupil may well be
+IRIS = 0.135  # radius of an iris, of that window's width
 SURE_NEIGHBOURS = 6  # so many overlapping hits need no second cascade
 
 
@@ -116,7 +117,8 @@ def pupil_centre(window: Gray8, slack: float = 0.2) -> Point:
     """The pupil's middle (x, y) in a window (H, W) uint8 round an eye: where most gradients point away from.
 
     Timm & Barth 2011, "Accurate eye centre localisation by means of gradients", with their weight for dark centres;
-    squared dot products of normalised displacement and gradient, the strongest gradients only. ``slack`` is how far
+    squared dot products of normalised displacement and gradient, the strongest gradients only; and a dark place between
+    two light ones, since on dark skin the whites of the eyes outshine everything. ``slack`` is how far
     from the window's middle it may well be, as a share of the window's width.
     """
     scale = PUPIL_SIDE / max(1, window.shape[1])
@@ -130,10 +132,22 @@ def pupil_centre(window: Gray8, slack: float = 0.2) -> Point:
     centre_y, centre_x = np.mgrid[0 : image.shape[0], 0 : image.shape[1]].astype(np.float32)
     dx, dy = columns - centre_x[..., None], rows - centre_y[..., None]
     along = (dx * gx + dy * gy) / np.maximum(np.hypot(dx, dy), 0.5)
-    score = (np.maximum(along, 0) ** 2).mean(axis=2) * (255 - image + 20)
+    score = (np.maximum(along, 0) ** 2).mean(axis=2) * (255 - image + 20) * _between_whites(image)
     middle = _middle(image.shape, slack)
     y, x = np.unravel_index(int(np.argmax(score * middle)), score.shape)
     return float((x + 0.5) / scale - 0.5), float((y + 0.5) / scale - 0.5)
+
+
+def _between_whites(image: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How much darker a place is than what lies left and right of it, 0.05-1: irises are, brows and lids are not."""
+    radius = IRIS * PUPIL_SIDE
+    size = 2 * round(0.6 * radius) + 1
+    level = cv2.blur(image, (size, size), borderType=cv2.BORDER_REPLICATE)
+    aside = round(1.7 * radius)
+    wide = cv2.copyMakeBorder(level, 0, 0, aside, aside, cv2.BORDER_REPLICATE)
+    whites = np.minimum(wide[:, : -2 * aside], wide[:, 2 * aside :])
+    darker = np.maximum(whites - level, 0).astype(np.float64)
+    return np.asarray(0.05 + 0.95 * darker / max(float(darker.max()), 1.0), np.float64)
 
 
 def _middle(shape: tuple[int, ...], slack: float) -> NDArray[np.float64]:

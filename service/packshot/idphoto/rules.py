@@ -166,17 +166,23 @@ def _background_colour(seen: quality.Background, spec: Spec) -> Finding:
     )
     needs_colour = wanted.chroma[0] > 0
     inside = [
-        _normal((seen.lightness - wanted.lightness[0]) / 1.5),
-        _normal((wanted.lightness[1] - seen.lightness) / 1.5),
+        _inside(seen.lightness, wanted.lightness, (0, 100)),
+        _inside(seen.chroma, wanted.chroma, (0, 200)),
+        _normal((3.0 - off_hue) / 2.0) if needs_colour else 1.0,
     ]
-    inside += [_normal((seen.chroma - wanted.chroma[0]) / 1.5), _normal((wanted.chroma[1] - seen.chroma) / 1.5)]
-    inside += [_normal((3.0 - off_hue) / 2.0)] if needs_colour else []
     chance = min(inside) if min(inside) < 0.5 else float(np.prod(inside))
     sure = chance if chance >= 0.5 else 1 - chance
     state = State.UNSURE if sure < SURE else State.OK if chance >= 0.5 else State.NOT_OK
     message = "background_ok" if chance >= 0.5 else "background_wrong"
     low, high = wanted.lightness
     return Finding(Rule.BACKGROUND, state, message, round(seen.lightness, 1), "L*", low, high, round(sure, 3))
+
+
+def _inside(figure: float, limits: tuple[float, float], ends: tuple[float, float], sd: float = 1.5) -> float:
+    """How likely a figure lies within limits; a limit at the scale's own end is none."""
+    above = 1.0 if limits[0] <= ends[0] else _normal((figure - limits[0]) / sd)
+    below = 1.0 if limits[1] >= ends[1] else _normal((limits[1] - figure) / sd)
+    return min(above, below)
 
 
 def _eyes(face: Face) -> Finding:
