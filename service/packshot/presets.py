@@ -15,6 +15,7 @@ Side = Annotated[int, msgspec.Meta(ge=1, le=65_000)]
 Quality = Annotated[int, msgspec.Meta(ge=1, le=100)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[^/\\\x00]+$", max_length=120)]
 Colour = Annotated[str, msgspec.Meta(pattern=r"^(transparent|#[0-9a-fA-F]{6})$")]
+LOSSY_STEP = 3  # 1/255, what JPEG and WebP do to a plain colour
 NEARLY_SHARE = 1e-4  # of the pixels: a white product's own rim cannot be told from a background that is not quite white
 FORMATS = ("png", "jpg", "webp", "tiff")
 
@@ -145,7 +146,8 @@ class PictureFacts:
     """What was measured on a finished picture, for ``broken_rules``.
 
     ``subject_box`` is (left, top, width, height) of what is not background, None where there is nothing;
-    ``background`` is the colour of the whole border, None where it has several; ``near_background`` counts pixels of
+    ``background`` is the colour of the whole border, None where it has several, ``background_spread`` how far single
+    pixels are from it; ``near_background`` counts pixels of
     the white area that are nearly, not exactly, white; ``icc_name`` is empty where untagged.
     """
 
@@ -158,6 +160,7 @@ class PictureFacts:
     icc_name: str
     subject_box: tuple[int, int, int, int] | None
     background: tuple[int, int, int] | None
+    background_spread: int = 0
     near_background: int = 0
 
 
@@ -188,6 +191,15 @@ def _size_rules(facts: PictureFacts, preset: Preset) -> list[tuple[bool, str]]:
     ]
 
 
+def _has_background(facts: PictureFacts, preset: Preset) -> bool:
+    """Whether the border has the preset's colour: exactly so, or as well as a lossy format can keep it."""
+    if facts.background is None or preset.colour is None:
+        return False
+    allowed = LOSSY_STEP if preset.format in ("jpg", "webp") and not preset.exact_background else 0
+    off = max(abs(have - want) for have, want in zip(facts.background, preset.colour, strict=True))
+    return max(off, facts.background_spread) <= allowed
+
+
 def _content_rules(facts: PictureFacts, preset: Preset) -> list[tuple[bool, str]]:
     if facts.subject_box is None:
         return [(True, "nothing but background")]
@@ -197,7 +209,10 @@ def _content_rules(facts: PictureFacts, preset: Preset) -> list[tuple[bool, str]
     return [
         (opaque and facts.has_alpha, "the picture is transparent, wanted a plain background"),
         (not opaque and not facts.has_alpha, "the picture has no transparency"),
-        (opaque and not facts.has_alpha and facts.background != wanted, f"background is not {wanted} all round"),
+        (
+            opaque and not facts.has_alpha and not _has_background(facts, preset),
+            f"background is not {wanted} all round",
+        ),
         (
             preset.exact_background and facts.near_background > NEARLY_SHARE * facts.width * facts.height,
             f"{facts.near_background} background pixels are nearly, not exactly, {wanted}",

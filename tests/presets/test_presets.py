@@ -131,6 +131,7 @@ def test_a_good_picture_breaks_no_rule() -> None:
         ({"width": 1900}, "not square"),
         ({"background": (254, 255, 255)}, "not (255, 255, 255)"),
         ({"background": None}, "not (255, 255, 255)"),
+        ({"background_spread": 1}, "not (255, 255, 255)"),
         ({"near_background": 1200}, "1200 background pixels"),
         ({"subject_box": (500, 500, 1000, 1000)}, "fills 50.0%"),
         ({"subject_box": None}, "nothing but background"),
@@ -145,3 +146,19 @@ def test_each_broken_rule_is_named(change: dict[str, object], word: str) -> None
 
 def test_a_transparent_preset_wants_transparency() -> None:
     assert any("no transparency" in rule for rule in broken_rules(GOOD, Preset(format="png")))
+
+
+@pytest.mark.parametrize(("colour", "spread", "kept"), [((244, 240, 231), 1, True), ((244, 240, 225), 0, False)])
+def test_a_lossy_format_may_miss_a_plain_colour_by_a_little(
+    colour: tuple[int, int, int], spread: int, kept: bool
+) -> None:
+    cream = Preset(format="jpg", background="#f4f0e8", frame="square", fill=0.9)
+    facts = PictureFacts(
+        **{
+            **{name: getattr(GOOD, name) for name in GOOD.__dataclass_fields__},
+            "background": colour,
+            "background_spread": spread,
+        }
+    )
+
+    assert (broken_rules(facts, cream) == []) is kept

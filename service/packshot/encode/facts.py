@@ -9,7 +9,7 @@ from PIL import Image, ImageCms
 
 from packshot.encode.photo import DEFAULT_LIMITS, decode_photo
 from packshot.encode.port import DecodeLimits
-from packshot.presets import PictureFacts, Preset, broken_rules
+from packshot.presets import LOSSY_STEP, PictureFacts, Preset, broken_rules
 
 Mask = NDArray[np.uint8]
 
@@ -33,6 +33,7 @@ def measure_picture(data: bytes, limits: DecodeLimits = DEFAULT_LIMITS) -> Pictu
         format_name, mode, icc = FORMATS.get(image.format or "", "?"), image.mode, image.info.get("icc_profile")
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     colour = np.median(border, axis=0).astype(np.uint8)
+    spread = int(np.abs(border.astype(np.int16) - colour).max())
     seen = alpha if alpha is not None else _differs(pixels, colour)
     height, width = pixels.shape[:2]
     left, top, box_width, box_height = cv2.boundingRect(np.ascontiguousarray(seen))
@@ -45,7 +46,8 @@ def measure_picture(data: bytes, limits: DecodeLimits = DEFAULT_LIMITS) -> Pictu
         mode=mode,
         icc_name=_icc_name(icc),
         subject_box=(left, top, box_width, box_height) if box_width else None,
-        background=(int(colour[0]), int(colour[1]), int(colour[2])) if (border == colour).all() else None,
+        background=(int(colour[0]), int(colour[1]), int(colour[2])) if spread <= LOSSY_STEP else None,
+        background_spread=spread,
         near_background=0 if has_alpha else _nearly_white(pixels),
     )
 
