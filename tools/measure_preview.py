@@ -23,7 +23,7 @@ from packshot.config import Config
 from packshot.encode.photo import decode_photo
 from packshot.matting.steady import SteadyMask
 from packshot.platform.resources import golden_photo
-from packshot.preview import PreviewMode
+from packshot.preview import PreviewMode, Subscription
 from packshot.wiring import build_cutting
 from packshot.wiring.preview import build_preview
 from tools.make_clips import ClipFrame, make_clip
@@ -112,20 +112,34 @@ def beside_captures(photo: bytes, pictures: list[RGB8], runs: int = 12) -> tuple
     """Milliseconds of a cutout alone and while the preview is watched, in turns; the frames a second seen meanwhile."""
     cutting = build_cutting(Config())
     alone, beside, shown, watched_s = [], [], 0, 0.0
-    preview = build_preview(Config(), Player(pictures))
+    busy = threading.Event()
+    preview = build_preview(Config(), Player(pictures), busy.is_set)
     cutting.cutter.cut(photo)
     for _ in range(runs):
         alone.append(_milliseconds(lambda: cutting.cutter.cut(photo)))
         with preview.subscribe() as watching:
-            first = watching.next(30.0)
-            began = time.perf_counter()
+            watching.next(30.0)
+            onlooker = Onlooker(watching)
+            busy.set()
             beside.append(_milliseconds(lambda: cutting.cutter.cut(photo)))
-            watched_s += time.perf_counter() - began
-            last = watching.next(1.0)
-            shown += (last.number - first.number) if first and last else 0
+            busy.clear()
+            shown, watched_s = shown + onlooker.shown, watched_s + beside[-1] / 1000
     preview.close()
     cutting.close()
     return statistics.median(alone), statistics.median(beside), shown / watched_s
+
+
+class Onlooker:
+    """Counts what a subscription shows until it is closed."""
+
+    def __init__(self, watching: Subscription) -> None:
+        self.shown = 0
+        self._watching = watching
+        threading.Thread(target=self._count, daemon=True).start()
+
+    def _count(self) -> None:
+        for _ in self._watching.frames():
+            self.shown += 1
 
 
 def _milliseconds(work: Callable[[], object]) -> float:

@@ -103,7 +103,7 @@ class _Box:
         self.runtime = RuntimeFolder.of(os.environ)
         self.desk = self._build_desk()
         stack.callback(self.desk.close, GRACE_S)
-        self.preview = build_preview(config, self.desk)
+        self.preview = build_preview(config, self.desk, lambda: self.workshop.busy)
         stack.callback(self.preview.close)
         self.trigger = devices.open_trigger(config.trigger)
         stack.callback(self.trigger.close)
@@ -249,7 +249,7 @@ class _Box:
         self.people = self._build_people()
         people = products
         if self.people:
-            people = Stage(self.people, build_preview(self.config, self.people))
+            people = Stage(self.people, build_preview(self.config, self.people, lambda: self.workshop.busy))
             stack.callback(self.people.close, GRACE_S)
             stack.callback(people.preview.close)
         studio = KioskStudio(self.config) if self.config.kiosk.id_photos else None

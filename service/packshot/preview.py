@@ -8,7 +8,8 @@ For those who show it::
 
 ``subscribe`` and ``Subscription.next`` may be called from any thread; ``next`` blocks, so a page served by an event
 loop calls it in a worker thread with a time limit. Each subscriber is handed the newest frame only: one that is slow
-misses frames and holds nobody up. While a capture is at the shutter no frames come.
+misses frames and holds nobody up. While a capture is at the shutter no frames come; while one is cut out they come with
+the mask of the last one, which leaves the processor to the capture.
 
 Threads: the camera's own thread hands pictures over (``FrameSource``) between captures, one thread of the preview works
 on the newest of them in the background, with an engine of its own, so that neither camera nor accelerator is ever kept
@@ -115,10 +116,16 @@ class LivePreview:
         open_engine: Callable[[], Accelerator],
         encoder: PictureEncoder,
         settings: PreviewSettings | None = None,
+        *,
+        cutting: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``open_engine`` loads the network when it is first needed; it may raise any PackshotError."""
+        """``open_engine`` loads the network when it is first needed; it may raise any PackshotError.
+
+        While ``cutting`` says that a capture is being cut out, pictures go on with the mask of the last one.
+        """
         self._source = source
         self._encoder = encoder
+        self._cutting = cutting
         self._settings = settings or PreviewSettings()
         self._eye = _Eye(open_engine, self._settings)
         self._changed = threading.Condition()
@@ -215,7 +222,10 @@ class LivePreview:
     def _frames(self, shot: _Shot, modes: set[PreviewMode]) -> dict[PreviewMode, PreviewFrame]:
         """One frame for each mode that is watched."""
         rgb = _bounded(shot.rgb, self._settings.side)
-        alpha = self._eye.alpha(rgb) if modes - {PreviewMode.PLAIN} else None
+        alpha = None
+        if modes - {PreviewMode.PLAIN}:
+            alpha = self._eye.last(rgb) if self._cutting() else None
+            alpha = self._eye.alpha(rgb) if alpha is None else alpha
         return {mode: self._frame(shot, rgb, alpha, mode) for mode in modes}
 
     def _frame(self, shot: _Shot, rgb: RGB8, alpha: Alpha8 | None, mode: PreviewMode) -> PreviewFrame:
@@ -298,6 +308,11 @@ class _Eye:
         self._engine: Accelerator | None = None
         self._steady = SteadyMask(settings.steady)
         self._retry_at = float("-inf")
+        self._last: Alpha8 | None = None
+
+    def last(self, rgb: RGB8) -> Alpha8 | None:
+        """The alpha of the picture before, where it was of the size of this one."""
+        return self._last if self._last is not None and self._last.shape == rgb.shape[:2] else None
 
     def alpha(self, rgb: RGB8) -> Alpha8 | None:
         """Alpha (H, W) uint8 of the next picture, None while the engine does not work."""
@@ -311,11 +326,12 @@ class _Eye:
             return None
         self.problem = ""
         settings = self._settings
-        return refine_alpha(rgb, self._steady.update(rgb, mask), settings.profile, settings.edges)
+        self._last = refine_alpha(rgb, self._steady.update(rgb, mask), settings.profile, settings.edges)
+        return self._last
 
     def close(self) -> None:
         """Free the engine, forget the past."""
-        engine, self._engine = self._engine, None
+        engine, self._engine, self._last = self._engine, None, None
         self._steady = SteadyMask(self._settings.steady)
         if engine is not None:
             engine.close()

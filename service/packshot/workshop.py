@@ -71,6 +71,7 @@ class Workshop:
         self._pulse = pulse
         self._wake = threading.Event()
         self._stopping = False
+        self.busy = False
         self.engine_problem = ""
         self.fatal: StopDaemon | None = None
         self._thread = threading.Thread(target=self._run, name="workshop", daemon=True)
@@ -95,7 +96,11 @@ class Workshop:
         waiting = self._spool.captures({Stage.ACCEPTED}, limit=1)
         if not waiting:
             return False
-        self._work(waiting[0])
+        self.busy = True
+        try:
+            self._work(waiting[0])
+        finally:
+            self.busy = False
         return True
 
     def _run(self) -> None:

@@ -197,6 +197,26 @@ def test_an_engine_that_nobody_needs_is_freed(table: Table, engines: Engines, sc
     live.close()
 
 
+def test_while_a_capture_is_cut_out_the_last_mask_serves_and_the_engine_rests(
+    table: Table, engines: Engines, scene: Scene
+) -> None:
+    cutting = threading.Event()
+    live = LivePreview(table, engines, FileEncoder(1), cutting=cutting.is_set)
+    with live.subscribe(PreviewMode.TRANSPARENT) as pictures:
+        table.put(scene.photo)
+        before = pictures.next(SECONDS)
+        cutting.set()
+        engines.opened[0].close()  # would fail now
+        table.put(255 - scene.photo)
+        after = pictures.next(SECONDS)
+    live.close()
+
+    assert before is not None
+    assert after is not None
+    np.testing.assert_array_equal(pixels(after)[..., 3], pixels(before)[..., 3])
+    assert live.problem == ""
+
+
 def test_closing_ends_whoever_waits(table: Table, preview: LivePreview) -> None:
     subscription = preview.subscribe(PreviewMode.PLAIN)
     ended: list[int] = []

@@ -14,11 +14,14 @@ from packshot.wiring.devices import find_model
 SMALL = "small"
 
 
-def build_preview(config: Config, source: FrameSource) -> LivePreview:
-    """A preview of what ``source`` sees; nothing is loaded before somebody watches."""
+def build_preview(config: Config, source: FrameSource, cutting: Callable[[], bool] = lambda: False) -> LivePreview:
+    """A preview of what ``source`` sees; nothing is loaded before somebody watches.
+
+    ``cutting`` is ``LivePreview``'s.
+    """
     from packshot.encode.picture import FileEncoder
 
-    return LivePreview(source, preview_engine(config), FileEncoder(threads=1))
+    return LivePreview(source, preview_engine(config), FileEncoder(threads=1), cutting=cutting)
 
 
 def preview_engine(config: Config) -> Callable[[], Accelerator]:
