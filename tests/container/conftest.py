@@ -15,7 +15,14 @@ from tests.support.waiting import eventually
 
 INSIDE = f"{SOURCE}/tests/container/inside"
 INSTALL = (f"{SOURCE}/deploy/install.sh", "--wheelhouse", WHEELS, "--uploader", "--system-site-packages")
-LIFE = ("test_installation", "test_service", "test_faults", "test_read_only_root", "test_uninstallation")
+LIFE = (
+    "test_installation",
+    "test_service",
+    "test_faults",
+    "test_read_only_root",
+    "test_uninstallation",
+    "test_other_systems",
+)
 
 __all__ = ["TEST_CONFIG", "configure", "device_id", "order", "receipted", "state_becomes", "topic"]
 
