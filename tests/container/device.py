@@ -76,7 +76,8 @@ class Device(Guest):
     The repository is there as ``SOURCE``, the wheels as ``WHEELS``, both read-only.
     """
 
-    run_s = RUN_S  # the longest that a command inside may take
+    boot_s = BOOT_S  # the longest that a boot may take
+    run_s = RUN_S  # and a command inside
 
     def __init__(self, folder: Path, root: Path, wheels: Path, name: str = "box") -> None:
         self.name = f"{name}-{os.getpid()}"
@@ -125,9 +126,9 @@ class Device(Guest):
                 stdout=console,
                 stderr=console,
             )
-        eventually(self._find_leader, "the container's init", BOOT_S)
+        eventually(self._find_leader, "the container's init", self.boot_s)
         self._connect()
-        eventually(self._is_up, "the boot", BOOT_S)
+        eventually(self._is_up, "the boot", self.boot_s)
 
     def run(self, *command: str, check: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """A command inside, as root."""

@@ -1,6 +1,5 @@
 """The life of a fleet, from bare machines over good and bad releases, in order."""
 
-import subprocess
 import threading
 
 import pytest
@@ -93,7 +92,7 @@ def test_a_power_cut_in_any_state_ends_in_the_old_or_the_new_release(fleet: Flee
         thread.start()
     for thread in threads:
         thread.join()
-    assert failures == []
+    assert not failures, failures
     assert set(fleet.versions().values()) == {"4.0.0"}
 
 
@@ -101,7 +100,7 @@ def _cut(fleet: Fleet, name: str, phases: tuple[str, ...], failures: list[str]) 
     try:
         for phase in phases:
             _cut_in(fleet, fleet.boxes[name], phase)
-    except (AssertionError, subprocess.SubprocessError, OSError) as error:
+    except Exception as error:
         failures.append(f"{name}: {error!r}")
 
 
