@@ -59,7 +59,8 @@ def test_no_pixel_is_changed_beyond_crop_and_resize(studio: Studio) -> None:
     left, top, width, height = steps["crop"]["box"]
     crop = decode_photo(source).pixels[top : top + height, left : left + width]
     assert np.array_equal(crop, made.crop)
-    by_hand = cv2.resize(crop, tuple(steps["resize"]["size"]), interpolation=cv2.INTER_AREA)
+    filters = {"area": cv2.INTER_AREA, "lanczos": cv2.INTER_LANCZOS4}
+    by_hand = cv2.resize(crop, steps["resize"]["size"], interpolation=filters[steps["resize"]["filter"]])
     out = BytesIO()
     Image.fromarray(by_hand).save(out, "JPEG", quality=95, subsampling=0)
     assert np.array_equal(np.asarray(Image.open(out)), np.asarray(opened(made)))

@@ -15,7 +15,8 @@ RGB8 = NDArray[np.uint8]
 ROOM_SHARE = 0.42  # of what the head leaves free, how much lies above it
 HAIR_ROOM = 0.012  # of the photo's height, above the highest hair where the spec lets it be
 TIGHTER = 0.01  # steps towards a larger head where the photo is too narrow
-KEPT = 0.02  # of the photo's height: distance from the limits of the head's height
+KEPT = 0.02  # of the photo's height: distance from the largest head's
+SURE_SD = 1.5  # deviations of the head's height that are kept from the smallest head's
 MARGIN = 0.012  # and from those of eyes and crown, where there is room
 
 
@@ -56,7 +57,8 @@ def frame_head(head: Head, spec: Spec, share: float | None = None) -> Frame:
     """
     if share is not None:
         return _framed(head, spec, share)
-    smallest = min(spec.aim, spec.head[0] + KEPT)
+    error = float(np.hypot(head.crown_error, head.chin_error)) / head.height
+    smallest = min(spec.aim, spec.head[0] * (1 + SURE_SD * error))
     frames = [_framed(head, spec, float(share)) for share in np.linspace(spec.aim, smallest, 6)]
     return next((frame for frame in frames if frame.top <= head.hair_top), frames[0])
 
