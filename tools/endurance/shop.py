@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.support.appliance import Appliance, Ear
 from tests.support.mosquitto import Broker
 
+SYSTEMD = Path(__file__).parents[2] / "deploy/systemd"
 ENDED = ("receipted", "held", "empty", "failed", "refused")
 
 
@@ -49,8 +50,15 @@ class Till:
 def open_shop(folder: Path, photos: Path) -> Iterator[tuple[Appliance, Till]]:
     """Everything started and serving; all of it ended afterwards."""
     with Broker(folder) as broker, Appliance(folder, broker.port, photos) as box, Ear(broker.port) as ear:
-        box.start("run")
-        box.start("uploader")
+        box.start("run", **environment("packshotd.service"))
+        box.start("uploader", **environment("packshot-uploader.service"))
         ear.wait(f"{box.root}/status", lambda message: message.payload == b"online")
         ear.wait("packshot/uploader/up-1/status", lambda message: message.payload == b"online")
         yield box, Till(ear, box.root)
+
+
+def environment(unit: str) -> dict[str, str]:
+    """What systemd sets for the unit: allocator and interpreter behave as on a box."""
+    lines = (SYSTEMD / unit).read_text().splitlines()
+    words = " ".join(line.removeprefix("Environment=") for line in lines if line.startswith("Environment=")).split()
+    return dict(word.split("=", 1) for word in words)

@@ -14,7 +14,7 @@ from packshot.platform.table import table
 from tests.support.appliance import Appliance
 from tools.endurance.shop import Till, open_shop
 
-WARM_UP = 0.1  # of all captures: until then caches and heaps fill
+WARM_UP = 0.5  # of all captures: until then caches and heaps fill, in steps
 SAMPLES = 50
 ALLOWED_MB = 8.0
 """Growth from the warm-up to the end that is no leak: the allocator's and the index's own breathing."""
