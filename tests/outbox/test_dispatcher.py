@@ -1,6 +1,7 @@
 """The dispatcher turn by turn, with a clock and a bus in the test's hands."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -284,6 +285,26 @@ def test_a_part_that_loses_the_link_again_and_again_is_cut_smaller_and_in_the_en
     assert counts == [1, 2, 4, 8, 10]
     assert desk.announced[-1][1] is Stage.FAILED
     assert "check the broker's message size limit" in desk.announced[-1][2]
+
+
+def test_a_capture_in_large_parts_is_not_failed_because_those_of_another_became_smaller_first(tmp_path: Path) -> None:
+    """A broker that takes 500 bytes and does not say so; both captures were claimed in parts of 1000."""
+    desk = Desk(tmp_path, replace(SETTINGS, min_part_bytes=500))
+    captures = [desk.cut(size=2000), desk.cut(size=2000)]
+    offered: dict[str, int] = {}
+    for _ in range(40):
+        for topic in desk.turn(0.1):
+            message = desk.bus.sent[-1]
+            if topic.startswith("offer/"):
+                offered[topic] = msgspec.json.decode(message.payload, type=Offer).artefacts[0].parts
+            if len(message.payload) > 500 and not topic.startswith("offer/"):
+                desk.bus.reconnect()
+                break
+            desk.bus.settle_all()
+            for capture in captures:
+                desk.claim(capture)
+    assert Stage.FAILED not in {desk.stage(capture) for capture in captures}
+    assert set(offered.values()) == {4}
 
 
 def test_a_receipt_with_other_hashes_is_ignored(desk: Desk) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from packshot.bus.port import Bus, Incoming, Outcome, Publication
 from packshot.domain import IN_DELIVERY, Capture, Stage
 from packshot.errors import BadMessage, GiveUpCapture
-from packshot.messages import Claim, Offer, Receipt, decode, encode, part_topic
+from packshot.messages import MAX_PARTS, Claim, Offer, Receipt, decode, encode, part_topic
 from packshot.outbox.files import check_file, read_part
 from packshot.outbox.line import Line
 from packshot.outbox.offers import make_offer
@@ -16,6 +16,7 @@ from packshot.outbox.shipment import Part, Phase, Shipment
 from packshot.outbox.staging import Staging
 from packshot.outbox.suspects import PartSize
 from packshot.outbox.window import MessageKey, OnSettled, Window
+from packshot.parts import part_count
 from packshot.platform.logs import event
 from packshot.spool.port import Spool
 
@@ -104,7 +105,7 @@ class Dispatcher:
         shipment = self._shipments.get(capture_id)
         if shipment is None:
             return
-        if part is not None and self._part_size.halve(self._bus.max_message_bytes):
+        if part is not None and (self._is_cut_too_large(shipment, part) or self._shrink_parts()):
             size = self._part_size.bytes(self._bus.max_message_bytes)
             event(log, "trying smaller parts", logging.WARNING, capture=capture_id, reason=f"one {crime}", bytes=size)
             shipment.abandoned(self._now())
@@ -112,6 +113,15 @@ class Dispatcher:
         what = "the offer" if part is None else f"part {part[1]} of {part[0]}"
         times = self._settings.max_disconnects
         self._fail(shipment.capture, f"{what} {crime} {times} times in a row; check the broker's message size limit")
+
+    def _is_cut_too_large(self, shipment: Shipment, part: Part) -> bool:
+        """Whether it was offered in larger parts than are sent by now: another capture's part was convicted first."""
+        artefact = shipment.artefact(part[0])
+        part_bytes = part_count(artefact.bytes, artefact.parts)
+        return artefact.parts < MAX_PARTS and part_bytes > self._part_size.bytes(self._bus.max_message_bytes)
+
+    def _shrink_parts(self) -> bool:
+        return self._part_size.halve(self._bus.max_message_bytes)
 
     def _refill(self) -> None:
         now = self._now()
