@@ -83,7 +83,7 @@ def test_somebody_who_sits_well_is_told_to_hold_still_in_every_skin_tone(
         ({"light": -0.9}, "light_from_left"),
         ({"light": 0.9}, "light_from_right"),
         ({"background": (150, 40, 40)}, "background_wrong"),
-        ({"blur_px": 6.0}, "blurred"),
+        ({"blur_px": 6.0, "noise": 0.5}, "blurred"),
     ],
 )
 def test_the_one_thing_that_is_wrong_is_what_is_said(

@@ -21,6 +21,7 @@ PATCH_WIDTH, PATCH_HEIGHT = 192, 224
 LEFT_PUPIL = (64.0, 80.0)
 BURNT = 252
 RED_FROM = 90.0  # a red pupil shines; brown eyes are as red in proportion, but dark
+BESIDE = 2.2  # eye distances from the middle: where the head throws its shadow
 LEAST_BACKGROUND = 0.02  # of the picture
 
 
@@ -139,7 +140,8 @@ def shadow(pixels: RGB8, mask: Mask, head: Head) -> float | None:
     """How much darker in L* the background is on the darker side of the head than far from it; None where unseen."""
     rows, columns = np.mgrid[0 : pixels.shape[0], 0 : pixels.shape[1]]
     unit = head.face.eye_distance
-    beside = mask & (rows > head.eye_line - unit) & (rows < head.chin + 0.5 * unit)
+    near = np.abs(columns - head.centre) < BESIDE * unit
+    beside = mask & near & (rows > head.eye_line - unit) & (rows < head.chin)
     lightness = _lab(pixels)[..., 0]
     far = mask & (rows < head.crown + 0.3 * head.height)
     sides = [beside & (columns < head.centre), beside & (columns > head.centre)]
