@@ -101,7 +101,9 @@ apt_packages() {
 
 files() {
   local file
-  if put "$here/sysusers.d/packshot.conf" "$share/sysusers.d/packshot.conf"; then act systemd-sysusers packshot.conf; fi
+  for file in packshot.conf packshot-kiosk.conf; do
+    if put "$here/sysusers.d/$file" "$share/sysusers.d/$file"; then act systemd-sysusers "$file"; fi
+  done
   for file in "$here"/systemd/packshot* "$here"/update/packshot*; do
     put "$file" "$share/systemd/system/${file##*/}" || true
   done
@@ -258,7 +260,7 @@ remove_all() {
       fi
     fi
   done
-  delete "$share"/systemd/system/packshot* "$share/udev/rules.d/70-packshot.rules" "$share/sysusers.d/packshot.conf" \
+  delete "$share"/systemd/system/packshot* "$share/udev/rules.d/70-packshot.rules" "$share"/sysusers.d/packshot*.conf \
     "$share/tmpfiles.d/packshot.conf" /usr/local/bin/packshot "$prefix"
   if [ -n "$purge" ]; then
     delete /etc/packshot /var/lib/packshot /var/lib/packshot-uploader /var/lib/packshot-updater
@@ -280,7 +282,7 @@ delete() {
 
 remove_users() {
   local user
-  for user in packshot packshot-uploader; do
+  for user in packshot packshot-uploader packshot-kiosk; do
     if getent passwd "$user" >/dev/null; then
       if changed "remove user $user"; then userdel "$user"; fi
     fi
