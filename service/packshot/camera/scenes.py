@@ -12,11 +12,12 @@ from packshot.camera.stills import media_type_of, small_picture
 from packshot.domain import Frame, Shutter, ShutterProof
 from packshot.errors import CameraError
 
-FRAMES_PER_S = 15.0
+FRAMES_PER_S = 25.0
+REMEMBERED = 64  # decoded previews, under 1 MB each
 
 
 class ScenesCamera:
-    """Every subfolder is a scene: its photos, by name, are shown to and fro at 15 frames a second.
+    """Every subfolder is a scene: its photos, by name, are shown to and fro at 25 frames a second.
 
     A capture takes the frame that is shown, byte for byte, and moves on to the next scene. The shutter counts as
     bounded, as with a folder of photos: the frame is chosen and read after the trigger.
@@ -51,15 +52,16 @@ class ScenesCamera:
         if media_type is None:
             raise self._trouble(f"{path} is no photo; put JPEG, PNG or WebP files there")
         self._turn += 1
-        self._seen.clear()
         shutter = Shutter(ShutterProof.BOUNDED, max(0.0, time.monotonic() - triggered_at))
         return Frame(data=data, media_type=media_type, shutter=shutter, source=str(path))
 
     def preview(self) -> NDArray[np.uint8] | None:
-        """The frame that is shown now, small; the frames of one scene are decoded once."""
+        """The frame that is shown now, small; decoded once, until many others have been shown."""
         try:
             path = self._shown()
             if path not in self._seen:
+                if len(self._seen) == REMEMBERED:
+                    del self._seen[next(iter(self._seen))]
                 self._seen[path] = small_picture(path.read_bytes())
             return self._seen[path]
         except (CameraError, OSError):
