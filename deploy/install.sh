@@ -263,7 +263,8 @@ remove_all() {
   delete "$share"/systemd/system/packshot* "$share/udev/rules.d/70-packshot.rules" "$share"/sysusers.d/packshot*.conf \
     "$share/tmpfiles.d/packshot.conf" /usr/local/bin/packshot "$prefix"
   if [ -n "$purge" ]; then
-    delete /etc/packshot /var/lib/packshot /var/lib/packshot-uploader /var/lib/packshot-updater
+    delete /etc/packshot /var/lib/packshot /var/lib/packshot-uploader /var/lib/packshot-updater \
+      /var/lib/systemd/timers/stamp-packshot*
     remove_users
   else
     say "kept: /etc/packshot and the captures in /var/lib/packshot (--purge removes them)"
