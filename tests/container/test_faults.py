@@ -60,7 +60,7 @@ def engine_of(device: Device, ear: Ear, request_id: str) -> str:
 def compile_for_the_pretended_tpu(device: Device) -> str:
     """The released network with the mark of edgetpu_compiler and a library of libedgetpu's name; returns its path."""
     folder = Path(f"/proc/{device.leader}/root{MODELS}")
-    card = json.loads(next(folder.glob("u2net-lite-*.json")).read_text())
+    card = json.loads((folder / json.loads((folder / "released.json").read_text())["default"]).read_text())
     data = (folder / card["runtime"]["file"]).read_bytes() + b"edgetpu-custom-op"
     target = Path(f"/proc/{device.leader}/root/srv/model")
     target.mkdir(exist_ok=True)

@@ -110,7 +110,7 @@ class Workshop:
         for old, new in QUICK.items():
             self._replace(UNIT, re.escape(old), new)
         if fault == "broken model":
-            network = next((self.checkout / MODELS).glob("*.tflite"))
+            network = next((self.checkout / MODELS).glob("u2net-lite-default-*.tflite"))
             network.write_bytes(network.read_bytes()[: network.stat().st_size // 2])
         elif fault:
             code = {FAULTS[1]: NEVER_READY, FAULTS[2]: HANGS_AFTER_READY, FAULTS[3]: CRASHES_LATER}[fault]
