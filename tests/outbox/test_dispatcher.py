@@ -1,102 +1,15 @@
 """The dispatcher turn by turn, with a clock and a bus in the test's hands."""
 
 import itertools
-from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 import pytest
 
-from packshot.bus.port import Incoming, Outcome, Publication
-from packshot.domain import Capture, Stage
+from packshot.bus.port import Incoming, Outcome
+from packshot.domain import Stage
 from packshot.errors import BadMessage
-from packshot.messages import Claim, Offer, Receipt, encode
-from packshot.outbox.dispatcher import Dispatcher
-from packshot.outbox.offers import make_offer
-from packshot.outbox.settings import OutboxSettings
-from packshot.outbox.window import MessageKey
-from packshot.parts import Range
-from packshot.spool.sqlite_spool import SqliteSpool
-from tests.fakes.bus import MemoryBus
-from tests.support.delivery import add_cut
-from tests.support.spool import ROOMY
-
-SETTINGS = OutboxSettings(
-    lease_s=30, in_flight=2, window=4, ahead=4, pace_s=2, max_disconnects=2, min_part_bytes=100, ignored_offers=2
-)
-
-
-Ranges = tuple[Range, ...]
-
-
-class Desk:
-    """A dispatcher whose settled messages are handed over at once, as one thread would."""
-
-    def __init__(self, folder: Path, settings: OutboxSettings = SETTINGS, max_message_bytes: int = 1000) -> None:
-        self.spool = SqliteSpool(folder / "spool", limits=ROOMY)
-        self.bus = MemoryBus(max_message_bytes)
-        self.time = 1000.0
-        self.announced: list[tuple[str, Stage, str]] = []
-        self.dispatcher = Dispatcher(
-            self.spool,
-            self.bus,
-            "packshot/box",
-            settings,
-            self._announce,
-            self._settled,
-            uniform=lambda low, high: (low + high) / 2,
-            now=lambda: self.time,
-        )
-        self._count = 0
-
-    def cut(self, size: int = 10, sku: str = "") -> Capture:
-        self._count += 1
-        data = bytes([self._count % 256]) * size
-        capture = add_cut(self.spool, {"picture.webp": data}, f"r{self._count}", sku or f"S-{self._count}")
-        self.dispatcher.look_soon()
-        return capture
-
-    def turn(self, after_s: float = 0.0) -> list[str]:
-        """Let time pass and take a turn; the topics of what was sent, without the root."""
-        self.time += after_s
-        before = len(self.bus.sent)
-        self.dispatcher.turn()
-        return [message.topic.removeprefix("packshot/box/") for message in self.bus.sent[before:]]
-
-    def claim(
-        self, capture: Capture, uploader: str = "shop-1", stalled: bool = False, have: tuple[Range, ...] = ()
-    ) -> None:
-        claim = Claim(uploader_id=uploader, stalled=stalled, have={"picture.webp": list(have)} if have else {})
-        self.dispatcher.on_claim(Incoming(f"packshot/box/claim/{capture.capture_id}", encode(claim)))
-
-    def receipt(self, capture: Capture, **changes: str) -> None:
-        sha256s = {artefact.name: artefact.sha256 for artefact in capture.deliverables()}
-        receipt = msgspec.structs.replace(Receipt(sha256s=sha256s, target="folder"), **changes)
-        self.dispatcher.on_receipt(Incoming(f"packshot/box/receipt/{capture.capture_id}", encode(receipt)))
-
-    def stage(self, capture: Capture) -> Stage:
-        found = self.spool.get(capture.capture_id)
-        assert found is not None
-        return found.stage
-
-    def _announce(self, capture_id: str, stage: Stage, _request_id: str, reason: str) -> None:
-        self.announced.append((capture_id, stage, reason))
-
-    def _settled(self, key: MessageKey, publication: Publication) -> None:
-        self.dispatcher.settled(key, publication)
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(tmp_path)
-
-
-def offer_topic(capture: Capture) -> str:
-    return f"offer/{capture.capture_id}"
-
-
-def parts(capture: Capture, numbers: range, of: int) -> list[str]:
-    return [f"cutout/{capture.capture_id}/picture.webp/{number}/{of}" for number in numbers]
+from packshot.messages import Offer, Receipt, encode
+from tests.outbox.desk import Desk, offer_topic, parts
 
 
 def test_only_so_many_captures_are_offered_at_once(desk: Desk) -> None:
@@ -268,45 +181,6 @@ def test_an_offer_that_nobody_takes_makes_room_for_others(desk: Desk) -> None:
     assert {offer_topic(capture) for capture in stuck} <= set(later), "they are offered again when there is room"
 
 
-def test_a_part_that_loses_the_link_again_and_again_is_cut_smaller_and_in_the_end_fails(desk: Desk) -> None:
-    capture = desk.cut(size=1000)
-    counts: list[int] = []
-    for _ in range(100):
-        for topic in desk.turn(0.1):
-            if topic.startswith("offer/"):
-                offer = msgspec.json.decode(desk.bus.sent[-1].payload, type=Offer)
-                counts.append(offer.artefacts[0].parts)
-                desk.bus.settle_all()
-                desk.claim(capture)
-            else:
-                desk.bus.reconnect()
-        if desk.stage(capture) is Stage.FAILED:
-            break
-    assert counts == [1, 2, 4, 8, 10]
-    assert desk.announced[-1][1] is Stage.FAILED
-    assert "check the broker's message size limit" in desk.announced[-1][2]
-
-
-def test_a_capture_in_large_parts_is_not_failed_because_those_of_another_became_smaller_first(tmp_path: Path) -> None:
-    """A broker that takes 500 bytes and does not say so; both captures were claimed in parts of 1000."""
-    desk = Desk(tmp_path, replace(SETTINGS, min_part_bytes=500))
-    captures = [desk.cut(size=2000), desk.cut(size=2000)]
-    offered: dict[str, int] = {}
-    for _ in range(40):
-        for topic in desk.turn(0.1):
-            message = desk.bus.sent[-1]
-            if topic.startswith("offer/"):
-                offered[topic] = msgspec.json.decode(message.payload, type=Offer).artefacts[0].parts
-            if len(message.payload) > 500 and not topic.startswith("offer/"):
-                desk.bus.reconnect()
-                break
-            desk.bus.settle_all()
-            for capture in captures:
-                desk.claim(capture)
-    assert Stage.FAILED not in {desk.stage(capture) for capture in captures}
-    assert set(offered.values()) == {4}
-
-
 def test_a_receipt_with_other_hashes_is_ignored(desk: Desk) -> None:
     capture, other = desk.cut(), desk.cut()
     desk.turn()
@@ -365,40 +239,6 @@ def test_a_receipt_for_a_capture_that_nobody_knows_is_ignored(desk: Desk) -> Non
     desk.spool.purge(capture.capture_id)
     desk.receipt(capture)
     assert [stage for _, stage, _ in desk.announced] == [Stage.OFFERED]
-
-
-def test_an_artefact_that_no_number_of_parts_can_carry_fails_its_capture(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, max_message_bytes=2)
-    capture = desk.cut(size=2 * 4096 + 1)
-    assert desk.turn() == []
-    assert desk.stage(capture) is Stage.FAILED
-    assert "max_message_bytes" in desk.announced[-1][2]
-
-
-def test_an_offer_over_the_limit_that_the_broker_announces_fails_and_lets_others_pass(desk: Desk) -> None:
-    large, small = desk.cut(sku="A" * 60), desk.cut(sku="B")
-    desk.bus.max_message_bytes = len(encode(make_offer(small, 100, 1000, 30))) + 20
-    assert desk.turn() == [offer_topic(small)]
-    assert desk.stage(large) is Stage.FAILED
-    assert "over the broker's limit" in desk.announced[-2][2]
-
-
-def test_a_broker_that_comes_back_with_a_smaller_limit_gets_smaller_parts(desk: Desk) -> None:
-    capture = desk.cut(size=2000)
-    desk.turn()
-    desk.bus.settle_all()
-    desk.claim(capture)
-    assert desk.turn() == parts(capture, range(2), 2)
-    desk.bus.max_message_bytes = 700
-    desk.bus.reconnect()
-    assert desk.turn() == [offer_topic(capture)]
-    desk.bus.settle_all()
-    desk.claim(capture)
-    sent = desk.turn()
-    while len(sent) < 3:
-        desk.bus.settle_all()
-        sent += desk.turn()
-    assert sent == parts(capture, range(3), 3)
 
 
 @pytest.mark.parametrize("payload", [b"", b"{}", b"[1]", b'{"uploader_id": "../x"}', b"\xff" * 10, b"x" * 100_000])
