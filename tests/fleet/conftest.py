@@ -19,7 +19,7 @@ from tests.fleet.story import Story
 LONG_NAMES = ("lab", "berlin", "hamburg", "kiel")
 SHORT_NAMES = LONG_NAMES[:2]
 LONG = os.environ.get("FLEET_STORY", "")
-"""The folder for the story of the long life; the short one where it is not set. Not PACKSHOT_...: that is configuration."""
+"""The folder for the story of the long life. Not PACKSHOT_...: such variables are configuration."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
