@@ -2,8 +2,19 @@
 
 import asyncio
 import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from packshot.kiosk.hub import QUEUE, Hub
+
+T = TypeVar("T")
+
+
+def play(scene: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run the scene on a thread of its own: Playwright leaves a loop running on the one that started it."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(scene())).result()
 
 
 async def read(hub: Hub, count: int) -> list[bytes]:
@@ -22,7 +33,7 @@ def test_every_page_hears_what_is_posted_from_any_thread() -> None:
         threading.Thread(target=hub.post, args=("capture", {"id": "x"})).start()
         return list(await asyncio.gather(*pages))
 
-    for first, news in asyncio.run(scene()):
+    for first, news in play(scene):
         assert first == b"retry: 1000\n\nfirst"
         assert news == b'event: capture\ndata: {"id":"x"}\n\n'
 
@@ -41,7 +52,7 @@ def test_a_page_that_does_not_read_is_told_to_look_anew_and_costs_bounded_memory
             heard.append(await anext(stream))
         return heard
 
-    heard = asyncio.run(scene())
+    heard = play(scene)
     assert len(heard) <= QUEUE + 1
     assert heard[0] == b"event: resync\ndata: {}\n\n"
 
@@ -55,7 +66,7 @@ def test_closing_ends_every_stream() -> None:
         threading.Thread(target=hub.close).start()
         return await asyncio.wait_for(page, 10)
 
-    assert asyncio.run(scene()) == [b"retry: 1000\n\n"]
+    assert play(scene) == [b"retry: 1000\n\n"]
 
 
 async def read_all(hub: Hub) -> list[bytes]:
@@ -69,6 +80,6 @@ def test_before_and_after_its_time_posting_does_nothing() -> None:
     async def scene() -> None:
         hub.start(asyncio.get_running_loop())
 
-    asyncio.run(scene())
+    play(scene)
     hub.post("state", {})
     hub.close()

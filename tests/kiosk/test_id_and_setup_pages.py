@@ -1,5 +1,7 @@
 """The ID photo page and the set-up page in a real browser."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -54,13 +56,32 @@ def test_when_all_is_green_the_photo_takes_itself_and_its_file_keeps_the_spec(
 
 
 def test_the_countdown_can_be_started_and_stopped_by_hand(chromium: Chromium, box: KioskBox) -> None:
-    page = chromium.open(f"{box.url}/id")
+    page = mirror(chromium, box)
     page.uncheck("#automatic")
+    page.clock.install()
+    page.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))
+    page.click("#shutter")
+    for number in "321":
+        expect(page.locator("#count")).to_have_text(number)
+        page.clock.run_for(700)
+        expect(page.locator("#count")).to_have_text(number)
+        page.clock.run_for(100)
+    page.clock.resume()
+    expect(page.locator("#made")).to_be_visible()
+
+
+def test_a_countdown_that_was_stopped_takes_no_photo(chromium: Chromium, box: KioskBox) -> None:
+    page = mirror(chromium, box)
+    page.uncheck("#automatic")
+    page.clock.install()
+    page.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))
     page.click("#shutter")
     expect(page.locator("#count")).to_have_text("3")
     page.click("#shutter")
     expect(page.locator("#count")).to_have_text("")
-    page.wait_for_timeout(3000)
+    page.clock.run_for(3000)
+    expect(page.locator("#count")).to_have_text("")
+    assert page.locator("#shutter").get_attribute("aria-busy") != "true"
     expect(page.locator("#made")).to_be_hidden()
 
 

@@ -8,6 +8,7 @@ with KioskBox(tmp_path, broker.port, photos) as box:
 
 import http.client
 import json
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,10 +38,14 @@ class Reply:
 
 
 class Visitor:
-    """A browser's side of the session: keeps the cookie, sends the CSRF token. ``headers`` replace its own."""
+    """A browser's side of the session: keeps the cookie, sends the CSRF token. ``headers`` replace its own.
+
+    Each comes from a loopback address of its own, so that what one asks counts against no other's rate.
+    """
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.address = ".".join(["127", *(str(random.randint(1, 254)) for _ in range(3))])
         self.cookie = ""
         self.csrf = ""
 
@@ -69,7 +74,7 @@ class Visitor:
             sent["Content-Type"] = "application/json"
         sent.update({name.replace("_", "-"): value for name, value in headers.items()})
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
+        connection = self._connection()
         try:
             connection.request(method, path, data, {name: value for name, value in sent.items() if value})
             answer = connection.getresponse()
@@ -80,7 +85,7 @@ class Visitor:
 
     def stream(self, path: str, until: Callable[[bytes], bool]) -> bytes:
         """Read an endless answer until ``until(everything so far)``; fails when it ends or stalls first."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT_S)
+        connection = self._connection()
         connection.request("GET", path, headers={"Cookie": self.cookie})
         answer = connection.getresponse()
         data = b""
@@ -100,6 +105,9 @@ class Visitor:
             assert time.monotonic() < deadline, f"{capture['stage']}, never {stages}: {capture['reason']}"
             time.sleep(0.1)
         return dict(capture)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, WAIT_S, (self.address, 0))
 
 
 class KioskBox(Appliance):
