@@ -124,31 +124,6 @@ def test_a_crash_loop_of_power_cuts_ends_in_the_old_release(house: House, reposi
     assert committed_on(house, "0.1.0")
 
 
-def test_a_release_that_fails_only_after_a_reboot_is_taken_back_then(
-    house: House, repository: SignedRepository
-) -> None:
-    house.behaviours = {"0.2.0": Behaviour(bad_boot=True)}
-    assert house.install(repository.folder).word == "committed"
-    house.reboot()
-    house.sleep(60)
-    assert house.runs == house.points_to == "0.1.0"
-    house.live(60)
-    assert committed_on(house, "0.1.0")
-
-
-def test_a_release_that_survives_its_first_boot_is_no_longer_guarded(
-    house: House, repository: SignedRepository
-) -> None:
-    house.install(repository.folder)
-    assert house.layout.guarded.exists()
-    house.reboot()
-    assert not committed_on(house, "0.2.0")
-    house.live(400)
-    assert committed_on(house, "0.2.0")
-    assert not house.layout.guarded.exists()
-    assert house.status()["previous"] == {"version": "0.1.0", "sequence": 0, "slot": "0.1.0"}
-
-
 def test_an_unplugged_camera_is_no_bad_update(house: House, repository: SignedRepository) -> None:
     house.camera_plugged = False
     assert house.install(repository.folder).word == "committed"

@@ -4,7 +4,7 @@ import msgspec
 
 from packshot.update.box import Box
 from packshot.update.repository import forget_downloads
-from packshot.update.state import SWITCHED, Phase, State
+from packshot.update.state import SWITCHED, Phase, State, at_rest_if_idle
 from packshot.update.switch import point_back
 
 
@@ -50,9 +50,10 @@ def first_boot(state: State, tries: int) -> State:
 
 
 def _count(box: Box) -> State:
-    before = box.states.load()
+    before = at_rest_if_idle(box.layout, box.states.load())
 
     def count(state: State) -> State:
+        state = at_rest_if_idle(box.layout, state)
         target = state.target.slot if state.target else ""
         runs_target = box.slots.points_to("current") == target
         return counted(state, runs_target, box.boot_id, box.settings.update.tries)

@@ -36,6 +36,8 @@ class Phase(StrEnum):
 BEFORE_THE_SWITCH = frozenset({Phase.FETCH, Phase.VERIFY, Phase.STAGE, Phase.SELFTEST})
 SWITCHED = frozenset({Phase.SWITCH, Phase.PROBATION})
 """Phases in which the new release may run and is not trusted yet."""
+ARMED = SWITCHED | {Phase.ARM, Phase.ROLLBACK}
+"""Phases in which ``armed_boot`` is the target's, and ``committed_boot`` that of the release to go back to."""
 
 
 class Release(Struct, frozen=True):
@@ -81,7 +83,8 @@ class State(Struct, frozen=True, kw_only=True):
     tries_left: int = 0
     before: Before = Before()
     examined: bool = False  # golden photo, camera and spool were tried by the new release itself
-    armed_boot: str = ""  # boot id of ARM, until the release has survived a boot; "" = proven or never armed
+    armed_boot: str = ""  # boot id of the newest release's ARM, until that has survived a boot; "" = proven
+    committed_boot: str = ""  # the same of ``committed``, kept while a newer one is tried
     error: str = ""  # why the last attempt failed
     failed: tuple[Failure, ...] = ()
     latest: str = ""  # newest version that this box may have, as of the last look

@@ -7,7 +7,7 @@ from packshot.update import gate
 from packshot.update.box import Box
 from packshot.update.problems import UpdateBusy, disk_errors
 from packshot.update.repository import forget_downloads
-from packshot.update.state import Before, Failure, Phase, Release, State, with_failure
+from packshot.update.state import ARMED, Before, Failure, Phase, Release, State, with_failure
 
 GENTLY_S = 60.0
 INTERRUPTED = "interrupted before the switch"
@@ -16,9 +16,10 @@ INTERRUPTED = "interrupted before the switch"
 def arm(box: Box, target: Release) -> None:
     """From here on every start of the daemon under the new release counts, and the watch looks after it."""
     before = gate.remember(box.service.running(), box.service.daemon_state())
-    with disk_errors("the updater's state"):
-        box.mark(guarded=True, pending=True)
-        box.states.set(
+
+    def armed(state: State) -> State:
+        return msgspec.structs.replace(
+            state,
             phase=Phase.ARM,
             committed=box.running(),
             target=target,
@@ -26,7 +27,12 @@ def arm(box: Box, target: Release) -> None:
             before=before,
             examined=False,
             armed_boot=box.boot_id,
+            committed_boot=state.armed_boot,
         )
+
+    with disk_errors("the updater's state"):
+        box.mark(guarded=True, pending=True)
+        box.states.change(armed)
 
 
 def switch(box: Box, target: Release) -> None:
@@ -47,9 +53,13 @@ def switch(box: Box, target: Release) -> None:
 def abandon(box: Box, reason: str = INTERRUPTED) -> State:
     """Go back to rest where the switch has not happened: the old release runs, and goes on running."""
     box.service.start()
+
+    def abandoned(state: State) -> State:
+        return msgspec.structs.replace(_disarmed(state), error=reason)
+
     with disk_errors("the updater's state"):
-        state = box.states.set(phase=Phase.IDLE, target=None, tries_left=0, armed_boot="", error=reason)
-        box.mark(guarded=False, pending=False)
+        state = box.states.change(abandoned)
+        box.mark(guarded=bool(state.armed_boot), pending=False)
     return state
 
 
@@ -65,6 +75,7 @@ def commit(box: Box) -> State:
             target=None,
             tries_left=0,
             armed_boot=state.armed_boot if state.armed_boot == box.boot_id else "",
+            committed_boot="",
             error="",
         )
 
@@ -129,9 +140,7 @@ def finish_rollback(box: Box, state: State) -> State:
     box.service.follow()
 
     def rested(state: State) -> State:
-        state = msgspec.structs.replace(
-            state, phase=Phase.IDLE, target=None, tries_left=0, armed_boot="", before=Before(), latest=_version(state)
-        )
+        state = msgspec.structs.replace(_disarmed(state), before=Before(), latest=_version(state))
         if failed is None:
             return state
         now = rfc3339(box.clock.now_ms())
@@ -139,7 +148,7 @@ def finish_rollback(box: Box, state: State) -> State:
 
     with disk_errors("the updater's state"):
         new = box.states.change(rested)
-        box.mark(guarded=False, pending=False)
+        box.mark(guarded=bool(new.armed_boot), pending=False)
     box.states.note("rolled back", failed.version if failed else "", state.error)
     return new
 
@@ -164,6 +173,14 @@ def _point_to(box: Box, release: Release) -> None:
     changed = box.files.apply(box.slots.path(release.slot))
     if changed:
         box.service.reload(changed)
+
+
+def _disarmed(state: State) -> State:
+    """At rest under the committed release, which stays guarded if its own first boot is still to come."""
+    boot = state.committed_boot if state.phase in ARMED else state.armed_boot
+    return msgspec.structs.replace(
+        state, phase=Phase.IDLE, target=None, tries_left=0, armed_boot=boot, committed_boot=""
+    )
 
 
 def _version(state: State) -> str:
