@@ -211,6 +211,6 @@ def test_bytes_that_cannot_be_read_are_not_taken_for_the_photo(memory: Path) -> 
     path = spool.path(capture.capture_id, "original.jpg")
     path.unlink()
     path.mkdir()
-    with pytest.raises(IntegrityError, match="check"):
+    with pytest.raises(IntegrityError, match="take the photo again"):
         spool.read(capture.capture_id, "original.jpg")
     spool.close()

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from packshot.domain import Capture
+from packshot.domain import Capture, Stage
 from packshot.spool.sqlite_spool import SqliteSpool
 from packshot.storefront.targets.folder import FolderTarget
-from tests.support.spool import ROOMY, a_frame, a_request
+from tests.support.spool import ROOMY, in_stage
 from tests.support.targets import capture_id, package
 from tools.torturing.judge import judge
 from tools.torturing.till import Order
@@ -54,10 +54,31 @@ def test_fail__still_on_its_way_is_lost_when_all_is_quiet(shop: Path, spool: Pat
 
 
 def accepted(spool: Path) -> Capture:
+    return left_in(spool, Stage.ACCEPTED)
+
+
+def left_in(spool: Path, stage: Stage) -> Capture:
     owner = SqliteSpool(spool, limits=ROOMY)
-    capture = owner.accept(a_request("r1"), [a_frame()])
+    capture = in_stage(owner, stage)
     owner.close()
     return capture
+
+
+@pytest.mark.parametrize("stage", [Stage.HELD, Stage.REFUSED, Stage.FAILED, Stage.EMPTY])
+def test_ok__visible_with_a_reason_where_its_bits_were_turned(shop: Path, spool: Path, stage: Stage) -> None:
+    capture = left_in(spool, stage)
+    result = judge([an_order(capture.capture_id)], shop, spool)
+    assert result.clean
+    assert list(result.reasons().values()) == [1]
+    assert result.without_cause({capture.capture_id}) == []
+
+
+def test_fail__failed_with_all_its_bits(shop: Path, spool: Path) -> None:
+    capture = left_in(spool, Stage.FAILED)
+    result = judge([an_order(capture.capture_id)], shop, spool)
+    (line,) = result.without_cause({capture_id(1)})
+    assert capture.capture_id in line
+    assert capture.reason in line
 
 
 def test_fail__under_two_products_is_a_duplicate(shop: Path, spool: Path) -> None:

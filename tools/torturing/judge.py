@@ -2,11 +2,11 @@
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from packshot.domain import Stage
+from packshot.domain import Capture, Stage
 from packshot.spool.sqlite_spool import SqliteSpool
 from packshot.storefront.targets.naming import SIDECAR, SUPERSEDED
 from packshot.storefront.targets.record import Record, decode_record
@@ -23,7 +23,7 @@ class Judgement:
     acknowledged: int = 0
     delivered: int = 0
     superseded: int = 0
-    visible: Counter[str] = field(default_factory=Counter)
+    visible: list[Capture] = field(default_factory=list)  # held, refused, failed or empty
     lost: list[str] = field(default_factory=list)
     duplicate: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -32,6 +32,15 @@ class Judgement:
     def clean(self) -> bool:
         """Whether nothing is lost, twice, or otherwise wrong."""
         return not (self.lost or self.duplicate or self.wrong)
+
+    def reasons(self) -> Counter[str]:
+        """How many captures are visible for which reason."""
+        return Counter(f"{capture.stage}: {capture.reason}" for capture in self.visible)
+
+    def without_cause(self, damaged: Collection[str]) -> list[str]:
+        """A line for every capture that is not in the storefront although nobody has damaged its files."""
+        spared = [capture for capture in self.visible if capture.capture_id not in damaged]
+        return [f"capture {each.capture_id} is {each.stage} with all its bits: {each.reason}" for each in spared]
 
 
 def judge(orders: Iterable[Order], shop: Path, spool_path: Path) -> Judgement:
@@ -73,7 +82,7 @@ def _judge_capture(
         return
     capture = spool.get(capture_id)
     if capture is not None and capture.stage in VISIBLE:
-        result.visible[capture.stage.value] += 1
+        result.visible.append(capture)
         return
     where = "nowhere" if capture is None else f"{capture.stage} in the spool"
     result.lost.append(f"capture {capture_id} of {order.request_id} for {order.sku}/{order.angle} is {where}")

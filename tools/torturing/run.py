@@ -141,7 +141,7 @@ def checkpoint(torturer: Torturer) -> Judgement:
         house.till.wait(lambda: not house.blobs.objects, COPIES_S)
     house.stop(DAEMON)
     result = judge(house.till.orders.values(), house.shop, house.spool)
-    result.wrong += _spool_findings(house) + house.web_shop.problems()
+    result.wrong += result.without_cause(house.flipped) + _spool_findings(house) + house.web_shop.problems()
     result.wrong += [f"{key} was left in the object store" for key in house.blobs.objects]
     if house.till.unanswered:
         result.wrong.append(f"{house.till.unanswered} orders were never acknowledged")
@@ -175,11 +175,12 @@ def _report(result: Judgement, tally: Tally, house: House, seconds: float) -> No
     print(table(["point", "what happens there", "aimed", "hit"], rows))
     lives = ", ".join(f"{name} {count}" for name, count in house.lives.items())
     print(f"\n{tally.cycles} cycles in {seconds:.0f} s; lives: {lives}")
-    visible = ", ".join(f"{count} {stage}" for stage, count in sorted(result.visible.items())) or "none"
     print(
         f"{result.acknowledged} acknowledged, {result.delivered} in the storefront"
-        f" ({result.superseded} superseded), {visible} held, refused, failed or empty"
+        f" ({result.superseded} superseded), {len(result.visible)} held, refused, failed or empty"
     )
+    for reason, count in sorted(result.reasons().items()):
+        print(f"  {count} {reason}")
     print(f"{len(result.lost)} lost, {len(result.duplicate)} duplicate, {len(result.wrong)} otherwise wrong")
     for line in [*result.lost, *result.duplicate, *result.wrong][:50]:
         print(f"  {line}")

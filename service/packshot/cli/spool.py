@@ -92,7 +92,7 @@ def _export_one(spool: Spool, capture: Capture, name: str, folder: Path) -> int:
     try:
         data = spool.read(capture.capture_id, name)
     except IntegrityError as error:
-        print(f"packshot: {name} is left out: {error}", file=sys.stderr)
+        print(f"packshot: left out: {error}", file=sys.stderr)
         return error.exit_code
     write_file(folder / name, data)
     print(folder / name)

@@ -86,9 +86,9 @@ class CaptureFiles:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise IntegrityError(f"{path} cannot be read ({error.strerror}); run packshot spool check") from error
+            raise IntegrityError(f"{name} cannot be read ({error.strerror}); take the photo again") from error
         if len(data) != artefact.size_bytes or hashlib.sha256(data).hexdigest() != artefact.sha256:
-            raise IntegrityError(f"{path} does not have the sha256 recorded for it; run packshot spool check")
+            raise IntegrityError(f"{name} no longer has the sha256 that was recorded; take the photo again")
         return data
 
     def path(self, record: Record, name: str) -> Path:
