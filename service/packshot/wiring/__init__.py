@@ -106,11 +106,7 @@ def all_presets(config: Config) -> dict[str, Preset]:
 
 def open_target(name: str, options: Mapping[str, Any]) -> Target:
     """The configured storefront; raises ConfigError for an unknown one or options it does not take."""
-    factory = plugin("packshot.targets", name, "uploader.target", ())
-    try:
-        target: Target = factory(**options)
-    except TypeError as error:
-        raise ConfigError(f"uploader.options do not fit the target {name}: {error}") from error
+    target: Target = plugin("packshot.targets", name, "uploader.target", ())(**options)
     return target
 
 
@@ -152,11 +148,8 @@ def open_claim_check(config: Config) -> ClaimCheck | None:
     if config.outbox.delivery == "mqtt":
         return None
     options = dict(config.outbox.store)
-    factory = plugin("packshot.stores", str(options.pop("kind", "")), "outbox.store.kind", ())
-    try:
-        store: BlobStore = factory(**options)
-    except TypeError as error:
-        raise ConfigError(f"outbox.store does not fit: {error}") from error
+    kind = str(options.pop("kind", ""))
+    store: BlobStore = plugin("packshot.stores", kind, "outbox.store.kind", ())(**options)
     return ClaimCheck(store, Path(config.spool.path).parent / "copies")
 
 
