@@ -40,6 +40,7 @@ FramesTaken = Callable[[Sequence[Frame]], None]
 ShowPreview = Callable[[NDArray[np.uint8]], None]
 LOOK_S = 1.0  # between two looks at an idle camera
 WATCHED_S = 1 / 20  # the same while somebody watches
+BREATH_S = 0.01  # at least between two of them
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class CaptureDesk:
         self._on_accepted = on_accepted
         self._jobs: queue.Queue[_Job | Callable[[], None] | None] = queue.Queue()
         self._show: ShowPreview | None = None
+        self._looked_at = 0.0
         self._in_line: dict[str, _Job] = {}
         self._lock = threading.Lock()
         self._stopping = False
@@ -164,7 +166,7 @@ class CaptureDesk:
         while not self.fatal:
             self._pulse.beat()
             try:
-                job = self._jobs.get(timeout=WATCHED_S if self._show else LOOK_S)
+                job = self._jobs.get(timeout=self._pause_s())
             except queue.Empty:
                 job = self._look
             if job is None:
@@ -179,8 +181,14 @@ class CaptureDesk:
         self._refuse_waiting()
         self._camera.close()
 
+    def _pause_s(self) -> float:
+        """Until the next look, counted from the last one, so that what happens in between does not slow the picture."""
+        due = self._looked_at + (WATCHED_S if self._show else LOOK_S)
+        return max(BREATH_S, due - time.monotonic())
+
     def _look(self) -> None:
         """Ask for a preview, unwatched so that a camera that was lost is noticed, and back, before the next press."""
+        self._looked_at = time.monotonic()
         picture, show = self._camera.preview(), self._show
         if picture is not None and show is not None:
             show(picture)

@@ -9,11 +9,12 @@ For those who show it::
 ``subscribe`` and ``Subscription.next`` may be called from any thread; ``next`` blocks, so a page served by an event
 loop calls it in a worker thread with a time limit. Each subscriber is handed the newest frame only: one that is slow
 misses frames and holds nobody up. While a capture is at the shutter no frames come; while one is cut out they come with
-the mask of the last one, which leaves the processor to the capture.
+the mask of the last one, which leaves the processor to the capture. So they do where the network is slow: the picture
+moves on, the mask follows.
 
-Threads: the camera's own thread hands pictures over (``FrameSource``) between captures, one thread of the preview works
-on the newest of them in the background, with an engine of its own, so that neither camera nor accelerator is ever kept
-from a capture. Both rest while nobody watches.
+Threads: the camera's own thread hands pictures over (``FrameSource``) between captures, one of the preview turns the
+newest of them into frames, and ``LiveMasks`` has one in the background, with an engine of its own, so that neither
+camera nor accelerator is ever kept from a capture. All rest while nobody watches.
 """
 
 import logging
@@ -25,20 +26,17 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from packshot.accelerator.port import Accelerator
 from packshot.cutout import bounding_box
 from packshot.encode.port import EncodeSettings, Patch, PictureEncoder, PictureFormat
-from packshot.errors import PackshotError
+from packshot.livemasks import LiveMasks, MaskSettings
 from packshot.matting.compose import lay_on_colour
 from packshot.matting.outline import draw_outline
-from packshot.matting.refine import EdgeSettings, Profile, refine_alpha
-from packshot.matting.steady import SteadyMask, SteadySettings
-from packshot.matting.tensor import coarse_mask, network_input, stretch
-from packshot.platform.logs import event
-from packshot.platform.priority import to_background
+from packshot.matting.tensor import stretch
 
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
@@ -76,19 +74,17 @@ class PreviewFrame:
 
 @dataclass(frozen=True)
 class PreviewSettings:
-    """``side`` bounds the longer side in pixels; an engine that failed is tried again after ``retry_s``.
+    """``side`` bounds the longer side in pixels; ``colour`` lies behind cutouts.
 
-    An engine that nobody has needed for ``keep_s`` is closed; ``colour`` lies behind cutouts.
+    A frame waits ``patience_s`` for its own mask. An engine that nobody has needed for ``keep_s`` is closed.
     """
 
     side: int = 640
     quality: int = 80
     colour: tuple[int, int, int] = (255, 255, 255)
-    profile: Profile = Profile.AUTO
-    edges: EdgeSettings = field(default_factory=EdgeSettings)
-    steady: SteadySettings = field(default_factory=SteadySettings)
-    retry_s: float = 5.0
+    patience_s: float = 0.06
     keep_s: float = 30.0
+    masks: MaskSettings = field(default_factory=MaskSettings)
 
 
 class FrameSource(Protocol):
@@ -127,7 +123,7 @@ class LivePreview:
         self._encoder = encoder
         self._cutting = cutting
         self._settings = settings or PreviewSettings()
-        self._eye = _Eye(open_engine, self._settings)
+        self._masks = LiveMasks(open_engine, self._settings.masks)
         self._changed = threading.Condition()
         self._watchers: list[Subscription] = []
         self._shot: _Shot | None = None
@@ -138,7 +134,7 @@ class LivePreview:
     @property
     def problem(self) -> str:
         """Empty, or one line that says why there are no cutouts."""
-        return self._eye.problem
+        return self._masks.problem
 
     @property
     def watched(self) -> bool:
@@ -168,6 +164,7 @@ class LivePreview:
                 self._watchers.remove(watcher)
                 if not self._watchers:
                     self._source.watch(None)
+                    self._masks.forget()
             self._changed.notify_all()
 
     def close(self, timeout_s: float = 2.0) -> None:
@@ -179,6 +176,7 @@ class LivePreview:
             watcher.close()
         with self._changed:
             self._changed.notify_all()
+        self._masks.close(timeout_s)
         if self._thread.is_alive():
             self._thread.join(timeout_s)
 
@@ -192,7 +190,6 @@ class LivePreview:
             self._changed.notify_all()
 
     def _run(self) -> None:
-        to_background()
         done = 0
         while (shot := self._next_shot(done)) is not None:
             done = shot.number
@@ -202,7 +199,6 @@ class LivePreview:
                 self._hand_out(self._frames(shot, modes))
             except Exception:  # one odd picture must not end the preview
                 log.exception("a preview frame failed in an unforeseen way")
-        self._eye.close()
 
     def _next_shot(self, after: int) -> _Shot | None:
         """The newest picture later than number ``after``, None at the end; an idle engine is closed meanwhile."""
@@ -217,15 +213,15 @@ class LivePreview:
                     return None
                 if self._shot is not None and self._shot.number > after:
                     return self._shot
-            self._eye.close()
+            self._masks.rest()
 
     def _frames(self, shot: _Shot, modes: set[PreviewMode]) -> dict[PreviewMode, PreviewFrame]:
         """One frame for each mode that is watched."""
         rgb = _bounded(shot.rgb, self._settings.side)
         alpha = None
         if modes - {PreviewMode.PLAIN}:
-            alpha = self._eye.last(rgb) if self._cutting() else None
-            alpha = self._eye.alpha(rgb) if alpha is None else alpha
+            alpha = self._masks.last(rgb) if self._cutting() else None
+            alpha = self._masks.alpha(rgb, self._settings.patience_s) if alpha is None else alpha
         return {mode: self._frame(shot, rgb, alpha, mode) for mode in modes}
 
     def _frame(self, shot: _Shot, rgb: RGB8, alpha: Alpha8 | None, mode: PreviewMode) -> PreviewFrame:
@@ -239,7 +235,8 @@ class LivePreview:
             form, data = self._jpeg(lay_on_colour(_rgba(rgb, alpha), self._settings.colour))
         else:
             form = PictureFormat.PNG
-            data = self._encoder.encode_rgba(Patch(_rgba(rgb, alpha), 0, 0, height, width), EncodeSettings(form))
+            patch = Patch(_cleared(_rgba(rgb, alpha)), 0, 0, height, width)
+            data = self._encoder.encode_rgba(patch, EncodeSettings(form))
         bbox = None if alpha is None else bounding_box(alpha)
         return PreviewFrame(shot.number, shot.taken_at, shown, form.media_type, data, width, height, bbox)
 
@@ -298,52 +295,6 @@ class Subscription:
         self.close()
 
 
-class _Eye:
-    """Pictures to steadied alpha, with an engine that is opened when needed and tried again when it fails."""
-
-    def __init__(self, open_engine: Callable[[], Accelerator], settings: PreviewSettings) -> None:
-        self.problem = ""
-        self._open_engine = open_engine
-        self._settings = settings
-        self._engine: Accelerator | None = None
-        self._steady = SteadyMask(settings.steady)
-        self._retry_at = float("-inf")
-        self._last: Alpha8 | None = None
-
-    def last(self, rgb: RGB8) -> Alpha8 | None:
-        """The alpha of the picture before, where it was of the size of this one."""
-        return self._last if self._last is not None and self._last.shape == rgb.shape[:2] else None
-
-    def alpha(self, rgb: RGB8) -> Alpha8 | None:
-        """Alpha (H, W) uint8 of the next picture, None while the engine does not work."""
-        if time.monotonic() < self._retry_at:
-            return None
-        try:
-            engine = self._engine = self._engine or self._open_engine()
-            mask = coarse_mask(engine.infer(network_input(rgb, engine.card)), engine.card)
-        except PackshotError as error:
-            self._fail(str(error))
-            return None
-        self.problem = ""
-        settings = self._settings
-        self._last = refine_alpha(rgb, self._steady.update(rgb, mask), settings.profile, settings.edges)
-        return self._last
-
-    def close(self) -> None:
-        """Free the engine, forget the past."""
-        engine, self._engine, self._last = self._engine, None, None
-        self._steady = SteadyMask(self._settings.steady)
-        if engine is not None:
-            engine.close()
-
-    def _fail(self, problem: str) -> None:
-        self.close()
-        if problem != self.problem:
-            event(log, "no preview cutouts", logging.WARNING, error=problem)
-        self.problem = problem
-        self._retry_at = time.monotonic() + self._settings.retry_s
-
-
 def _bounded(rgb: RGB8, side: int) -> RGB8:
     height, width = rgb.shape[:2]
     scale = side / max(height, width)
@@ -351,6 +302,9 @@ def _bounded(rgb: RGB8, side: int) -> RGB8:
 
 
 def _rgba(rgb: RGB8, alpha: Alpha8) -> RGBA8:
-    rgba = np.dstack([rgb, alpha])
-    rgba[alpha == 0] = 0
-    return rgba
+    return np.asarray(cv2.merge([*cv2.split(rgb), alpha]), np.uint8)
+
+
+def _cleared(rgba: RGBA8) -> RGBA8:
+    """No colour where nothing is seen."""
+    return np.asarray(cv2.copyTo(rgba, cv2.extractChannel(rgba, 3)), np.uint8)

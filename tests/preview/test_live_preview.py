@@ -12,6 +12,7 @@ from PIL import Image
 from packshot.accelerator.port import Accelerator
 from packshot.encode.picture import FileEncoder
 from packshot.errors import AcceleratorError
+from packshot.livemasks import MaskSettings
 from packshot.preview import LivePreview, PreviewFrame, PreviewMode, PreviewSettings
 from tests.fakes.known_mask import KnownMask
 from tools.make_scenes import Scene, make_scene
@@ -35,11 +36,16 @@ class Table:
 
 
 class Engine(KnownMask):
-    """Tells when it was closed."""
+    """Tells when it was closed; thinks for as long as it is not ``free`` to answer."""
 
     def __init__(self, mask: NDArray[np.float32]) -> None:
         super().__init__(mask)
-        self.freed = threading.Event()
+        self.freed, self.free = threading.Event(), threading.Event()
+        self.free.set()
+
+    def infer(self, tensor: NDArray[np.int8]) -> NDArray[np.int8]:
+        self.free.wait(SECONDS)
+        return super().infer(tensor)
 
     def close(self) -> None:
         super().close()
@@ -78,7 +84,7 @@ def engines(scene: Scene) -> Engines:
 
 @pytest.fixture
 def preview(table: Table, engines: Engines) -> Iterator[LivePreview]:
-    live = LivePreview(table, engines, FileEncoder(1), PreviewSettings(retry_s=0.0))
+    live = LivePreview(table, engines, FileEncoder(1), PreviewSettings(masks=MaskSettings(retry_s=0.0)))
     yield live
     live.close()
 
@@ -215,6 +221,34 @@ def test_while_a_capture_is_cut_out_the_last_mask_serves_and_the_engine_rests(
     assert after is not None
     np.testing.assert_array_equal(pixels(after)[..., 3], pixels(before)[..., 3])
     assert live.problem == ""
+
+
+def test_the_picture_moves_on_while_the_network_is_slow(table: Table, engines: Engines, scene: Scene) -> None:
+    live = LivePreview(table, engines, FileEncoder(1), PreviewSettings(patience_s=0.0))
+    with live.subscribe(PreviewMode.TRANSPARENT) as pictures:
+        table.put(scene.photo)
+        before = pictures.next(SECONDS)
+        engines.opened[0].free.clear()
+        moved = np.roll(scene.photo, 40, axis=1)
+        table.put(moved)
+        after = pictures.next(SECONDS)
+        engines.opened[0].free.set()
+    live.close()
+
+    assert before is not None
+    assert after is not None
+    rgba = pixels(after)
+    np.testing.assert_array_equal(rgba[..., 3], pixels(before)[..., 3])
+    np.testing.assert_array_equal(rgba[rgba[..., 3] > 0][:, :3], moved[rgba[..., 3] > 0])
+
+
+def test_a_new_onlooker_never_sees_the_mask_of_long_ago(table: Table, engines: Engines, scene: Scene) -> None:
+    live = LivePreview(table, engines, FileEncoder(1), PreviewSettings(patience_s=0.0))
+    seen(table, live, PreviewMode.TRANSPARENT, scene.photo)
+    engines.opened[0].close()  # fails: there is no mask of what is seen now
+
+    assert seen(table, live, PreviewMode.TRANSPARENT, scene.photo).mode is PreviewMode.PLAIN
+    live.close()
 
 
 def test_closing_ends_whoever_waits(table: Table, preview: LivePreview) -> None:
