@@ -19,11 +19,11 @@ from models.warp import Random, fit_box, random_window, sample
 class Mix:
     """Share of each kind of picture in a batch."""
 
-    photo: float = 0.50  # labelled photos and renders as they are
-    upper_body: float = 0.06  # people cropped as for an ID photo
-    product: float = 0.20  # rendered products with exact alpha over new scenes
+    photo: float = 0.36  # labelled photos and renders as they are
+    upper_body: float = 0.05  # people cropped as for an ID photo
+    product: float = 0.28  # rendered products with exact alpha over new scenes
     pasted: float = 0.05  # products cut from photos over plain sweeps
-    empty: float = 0.19  # scenes without a subject, some with the shadow of something outside
+    empty: float = 0.26  # scenes without a subject, some with the shadow of something outside
 
 
 @dataclass(frozen=True)

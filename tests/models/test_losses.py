@@ -24,6 +24,25 @@ def test_soft_iou_is_counted_pixel_by_pixel(height: int, width: int) -> None:
         assert found.item() == pytest.approx(1 - inside / outside, abs=1e-5)
 
 
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 7), (12, 12), (17, 5)])
+def test_jaccard_metric_is_error_over_union_pixel_by_pixel(height: int, width: int) -> None:
+    mask, target = random_pair(height, width)
+    for n, found in enumerate(losses.jaccard_metric(mask, target)):
+        error, union = 0.0, losses.ALPHA_SLACK * height * width
+        for m, t in zip(mask[n].flatten().tolist(), target[n].flatten().tolist(), strict=True):
+            error += abs(m - t)
+            union += max(m, t)
+        assert found.item() == pytest.approx(error / union, abs=1e-5)
+
+
+def test_the_same_share_of_a_small_product_weighs_as_much_as_of_a_large_one() -> None:
+    target = torch.zeros(2, 1, 40, 40)
+    target[0, :, 4:12, 4:12] = target[1, :, 4:36, 4:36] = 1
+    small, large = losses.jaccard_metric(target * 0.9, target).tolist()
+    assert large / small < 2  # a plain mean: 16
+    assert losses.jaccard_metric(target, target).tolist() == [0, 0]
+
+
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (23, 31)])
 def test_dissimilarity_agrees_with_scikit_image_away_from_the_border(height: int, width: int) -> None:
     metrics = pytest.importorskip("skimage.metrics", reason="scikit-image is the reference")
