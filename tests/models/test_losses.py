@@ -39,7 +39,7 @@ def test_the_same_share_of_a_small_product_weighs_as_much_as_of_a_large_one() ->
     target = torch.zeros(2, 1, 40, 40)
     target[0, :, 4:12, 4:12] = target[1, :, 4:36, 4:36] = 1
     small, large = losses.jaccard_metric(target * 0.9, target).tolist()
-    assert large / small < 2  # a plain mean: 16
+    assert large / small < 2.5  # a plain mean: 16
     assert losses.jaccard_metric(target, target).tolist() == [0, 0]
 
 
