@@ -66,7 +66,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     for suffix in ("crt", "key"):
         (made.ca_folder / f"server.{suffix}").write_bytes((made.ca_folder / f"broker.{suffix}").read_bytes())
     users = made.folder / "users"
-    users.write_text("# who is who\nshop-1 uploader\ntill-1 till\nviewer-1 viewer\n")
+    users.write_text("# who is who\nshop-1 uploader\ntill-1 till\nviewer-1 viewer\noperator-1 operator\n")
     acl = subprocess.run([DEPLOY / "packshot-acl", users], check=True, capture_output=True, text=True).stdout
     (made.ca_folder / "acl").write_text(acl)
     return made
@@ -176,6 +176,24 @@ def test_a_till_orders_captures_and_cannot_forge_receipts(peers: Any) -> None:
     time.sleep(SILENCE_S)
     assert {one.topic for one in box.heard} == {"packshot/studio-1/cmd/capture"}
     assert {one.topic for one in till.heard} == {"packshot/studio-1/response/capture"}
+
+
+def test_an_operator_orders_updates_and_a_till_does_not(peers: Any) -> None:
+    box, till, operator = peers("studio-1"), peers("till-1"), peers("operator-1")
+    box.listen("packshot/studio-1/update/cmd")
+    box.listen("packshot/studio-1/cmd/+")
+    for peer in (box, till, operator):
+        peer.start()
+    till.say("packshot/studio-1/update/cmd", b"install, says a till")
+    operator.say("packshot/studio-1/cmd/capture", b"PRESS")
+
+    def the_order_arrived() -> bool:
+        operator.say("packshot/studio-1/update/cmd", b"install")
+        return bool(box.heard)
+
+    eventually(the_order_arrived)
+    time.sleep(SILENCE_S)
+    assert {(one.topic, one.payload) for one in box.heard} == {("packshot/studio-1/update/cmd", b"install")}
 
 
 def test_without_a_certificate_nobody_comes_in(broker: Broker, installation: Installation) -> None:
