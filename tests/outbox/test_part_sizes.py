@@ -5,9 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from packshot.domain import Stage
+from packshot.domain import Capture, Stage
 from packshot.messages import Offer, encode
 from packshot.outbox.offers import make_offer
+from tests.fakes.bus import SentMessage
 from tests.outbox.desk import SETTINGS, Desk, offer_topic, parts
 
 
@@ -82,3 +83,46 @@ def test_a_broker_that_comes_back_with_a_smaller_limit_gets_smaller_parts(desk: 
         desk.bus.settle_all()
         sent += desk.turn()
     assert sent == parts(capture, range(3), 3)
+
+
+def test_a_limit_that_is_met_by_one_claim_after_the_other_is_found_out(tmp_path: Path) -> None:
+    """Parts are acknowledged and never arrive; each uploader gives up before one claim alone could convict them."""
+    desk = Desk(tmp_path, replace(SETTINGS, max_disconnects=5))
+    capture = desk.cut(size=2000)
+    counts = [missed_by_one_claimant(desk, capture) for _ in range(3)]
+    assert counts == [2, 2, 4], "2 + 2 + 1 times, then smaller parts"
+
+
+def missed_by_one_claimant(desk: Desk, capture: Capture) -> int:
+    """Offer, claim, two complaints, silence; the parts in the last offer."""
+    while not (topics := desk.turn(10.0)) or not topics[-1].startswith("offer/"):
+        desk.bus.settle_all()
+    desk.bus.settle_all()
+    for stalled in (False, True, True):
+        desk.time += 3
+        desk.claim(capture, stalled=stalled)
+        desk.turn()
+        desk.bus.settle_all()
+    (offered,) = [message for message in desk.bus.sent if message.topic.endswith(offer_topic(capture))][-1:]
+    return msgspec.json.decode(offered.payload, type=Offer).artefacts[0].parts
+
+
+def test_a_broker_that_drops_some_of_many_parts_is_not_taken_for_one_with_a_limit(tmp_path: Path) -> None:
+    """Its queue takes one message at a time; whatever arrives shows that parts of that size get through."""
+    desk = Desk(tmp_path, replace(SETTINGS, max_disconnects=2, window=8, ahead=8))
+    capture = desk.cut(size=6000)
+    desk.turn()
+    desk.bus.settle_all()
+    desk.claim(capture)
+    for arrived in range(6):
+        desk.turn()
+        desk.bus.settle_all()
+        desk.time += 3
+        desk.claim(capture, have=((0, arrived),), stalled=arrived < 5)
+    assert [topic for topic in map(topic_of, desk.bus.sent) if topic.startswith("offer/")] == [offer_topic(capture)]
+    desk.receipt(capture)
+    assert desk.stage(capture) is Stage.RECEIPTED
+
+
+def topic_of(message: SentMessage) -> str:
+    return message.topic.removeprefix("packshot/box/")

@@ -67,15 +67,23 @@ def test_after_a_calm_while_several_may_be_under_way_again() -> None:
 def test_parts_shrink_to_the_smallest_and_grow_again_after_a_calm() -> None:
     size = PartSize(smallest=100, double_after=3)
     assert size.bytes(350) == 350
-    assert [size.halve(350) for _ in range(3)] == [True, True, False]
+    assert [size.shrink(size.bytes(350), 350) for _ in range(3)] == [True, True, False]
     assert size.bytes(350) == 100
     for _ in range(3):
         size.taken()
     assert size.bytes(350) == 175
 
 
+@given(largest=st.integers(1, 5000), below=st.integers(1, 6000))
+def test_parts_become_smaller_than_the_one_that_was_too_large_or_nothing_is_promised(largest: int, below: int) -> None:
+    size = PartSize(smallest=100)
+    assert size.shrink(below, largest) == (below > min(100, largest))
+    assert size.bytes(largest) < below or size.bytes(largest) == largest
+    assert size.bytes(largest) >= min(100, largest)
+
+
 @pytest.mark.parametrize("largest", [1, 99, 100])
 def test_a_bus_that_takes_less_than_the_smallest_part_decides(largest: int) -> None:
     size = PartSize(smallest=100)
     assert size.bytes(largest) == largest
-    assert not size.halve(largest)
+    assert not size.shrink(largest, largest)

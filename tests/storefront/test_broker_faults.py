@@ -97,6 +97,18 @@ def test_parts_shrink_until_they_fit_a_limit_that_nobody_told_us(tmp_path: Path,
     broker.stop()
 
 
+def test_a_silent_limit_is_found_out_although_each_claim_is_given_up_before(tmp_path: Path) -> None:
+    """With the default patience: a claimant complains four times within 1.5 leases, and the fifth convicts."""
+    broker, rig = rig_on(tmp_path, "message_size_limit 20000")
+    rig.box(mqtt={"protocol": "3.1.1"}, lease_s=1.0).start()
+    rig.uploader(mqtt={"protocol": "3.1.1"}).start()
+    data = os.urandom(30_000)
+    rig.wait_receipted([rig.cut({"picture.webp": data}, sku="A-1")], timeout_s=60)
+    assert rig.pictures() == {"A-1/A-1_0.webp": data}
+    rig.close()
+    broker.stop()
+
+
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_a_capture_whose_smallest_parts_lose_us_the_link_is_quarantined(tmp_path: Path, protocol: str) -> None:
     broker, rig = rig_on(tmp_path, "message_size_limit 5000")

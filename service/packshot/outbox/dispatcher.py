@@ -105,7 +105,7 @@ class Dispatcher:
         shipment = self._shipments.get(capture_id)
         if shipment is None:
             return
-        if part is not None and (self._is_cut_too_large(shipment, part) or self._shrink_parts()):
+        if part is not None and self._shrink_parts(shipment, part):
             size = self._part_size.bytes(self._bus.max_message_bytes)
             event(log, "trying smaller parts", logging.WARNING, capture=capture_id, reason=f"one {crime}", bytes=size)
             shipment.abandoned(self._now())
@@ -114,14 +114,11 @@ class Dispatcher:
         times = self._settings.max_disconnects
         self._fail(shipment.capture, f"{what} {crime} {times} times in a row; check the broker's message size limit")
 
-    def _is_cut_too_large(self, shipment: Shipment, part: Part) -> bool:
-        """Whether it was offered in larger parts than are sent by now: another capture's part was convicted first."""
+    def _shrink_parts(self, shipment: Shipment, part: Part) -> bool:
+        """Whether the capture can be offered anew in parts smaller than this one."""
         artefact = shipment.artefact(part[0])
         part_bytes = part_count(artefact.bytes, artefact.parts)
-        return artefact.parts < MAX_PARTS and part_bytes > self._part_size.bytes(self._bus.max_message_bytes)
-
-    def _shrink_parts(self) -> bool:
-        return self._part_size.halve(self._bus.max_message_bytes)
+        return artefact.parts < MAX_PARTS and self._part_size.shrink(part_bytes, self._bus.max_message_bytes)
 
     def _refill(self) -> None:
         now = self._now()
@@ -224,7 +221,7 @@ class Dispatcher:
         offer = self._offer_of(capture)
         if offer is None:
             return True
-        shipment.capture, shipment.offer = capture, offer
+        shipment.pack(capture, offer)
         lease_s = self._settings.lease_s
         topic = f"{self._root}/offer/{shipment.capture_id}"
         payload = encode(offer)

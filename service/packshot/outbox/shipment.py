@@ -6,7 +6,7 @@ from enum import Enum
 
 from packshot.domain import Capture
 from packshot.messages import Claim, Offer, OfferedArtefact
-from packshot.parts import from_ranges
+from packshot.parts import from_ranges, part_count
 
 Part = tuple[str, int]
 """Artefact name and part number."""
@@ -56,6 +56,12 @@ class Shipment:
         """Whether to wait, for the claimant's word or for somebody to listen, before more parts follow."""
         return now < self.hold_until or (self.ahead() >= ahead and now - self.quiet_since < pace_s)
 
+    def pack(self, capture: Capture, offer: Offer) -> None:
+        """The offer as it can be made now, perhaps in other parts."""
+        if offer.artefacts != self.offer.artefacts:
+            self.missed.clear()
+        self.capture, self.offer = capture, offer
+
     def offered(self, due: float) -> None:
         """The offer is out."""
         self.phase, self.due, self.claimant = Phase.OFFERED, due, ""
@@ -75,6 +81,7 @@ class Shipment:
     def confirmed(self, claim: Claim, now: float, lease_s: float, resend_after_s: float) -> None:
         """The claimant reports what it has; when it is stalled, what is missing is sent again."""
         have = self._held(claim)
+        self._acquit(have & {*self.todo, *self.under_way, *self.sent_at})
         self.sent_at = {part: at for part, at in self.sent_at.items() if part not in have}
         self.todo = deque(part for part in self.todo if part not in have)  # arrived, although the link broke after it
         self.quiet_since = now
@@ -127,8 +134,17 @@ class Shipment:
             for part in from_ranges(claim.have.get(artefact.name, ()), artefact.parts)
         }
 
+    def _acquit(self, arrived: set[Part]) -> None:
+        """The broker passes on parts of that size: what is still missing, and no larger, was lost in another way."""
+        passed = max((self._part_bytes(part) for part in arrived), default=0)
+        self.missed = {part: times for part, times in self.missed.items() if self._part_bytes(part) > passed}
+
+    def _part_bytes(self, part: Part) -> int:
+        artefact = self.artefact(part[0])
+        return part_count(artefact.bytes, artefact.parts)
+
     def _forget_parts(self) -> None:
-        self.missed.clear()
+        """What was sent; not what never arrived, for the next claimant may meet the same."""
         self.todo.clear()
         self.under_way.clear()
         self.sent_at.clear()

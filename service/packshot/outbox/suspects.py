@@ -65,10 +65,11 @@ class PartSize:
             self._halvings -= 1
             self._taken = 0
 
-    def halve(self, largest: int) -> bool:
-        """Try smaller parts; False if they are as small as they may be."""
-        if self.bytes(largest) <= self._smallest:
+    def shrink(self, below: int, largest: int) -> bool:
+        """Halve until parts have fewer bytes than ``below``; False if that is less than the smallest may have."""
+        if below <= min(self._smallest, largest):
             return False
-        self._halvings += 1
+        while self.bytes(largest) >= below:
+            self._halvings += 1
         self._taken = 0
         return True
