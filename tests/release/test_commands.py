@@ -118,6 +118,10 @@ def test_key_holders_in_different_places_make_a_root_together(
 
 def test_status_warns_before_something_expires(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     assert desk.release("status") == 0
+    assert desk.release("status", "--within", "30") == 0, (
+        "what has just been signed is not late, however short its life"
+    )
+    assert desk.release("renew", "timestamp", "--days", "timestamp=3") == 0
     assert desk.release("status", "--within", "7") == 1
     assert "expires within 7 days: timestamp; run: tools/release renew timestamp" in capsys.readouterr().out
     assert desk.release("renew", "--within", "7", "--days", "timestamp=14") == 0

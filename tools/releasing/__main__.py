@@ -123,7 +123,13 @@ def _rotate(command: argparse.ArgumentParser) -> None:
 
 
 def _status(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--within", type=int, default=0, metavar="DAYS", help="exit 1 if something expires so soon")
+    command.add_argument(
+        "--within",
+        type=int,
+        default=0,
+        metavar="DAYS",
+        help="exit 1 if something expires so soon; what lives less than twice as long, in the second half of its life",
+    )
 
 
 COMMANDS: dict[

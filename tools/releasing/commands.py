@@ -134,19 +134,24 @@ def rotate(args: argparse.Namespace) -> int:
 def status(args: argparse.Namespace) -> int:
     """Show versions, expiries, keys and channels, and check every signature and file."""
     store = _store(args)
-    soon = store.clock() + timedelta(days=args.within)
+    now = store.clock()
     rows, late = [], []
     for role, (version, expires) in store.expiries().items():
         trusted = store.trusted(role)
         shown = f"{trusted.threshold} of {' '.join(keyid[:KEYID_SHOWN] for keyid in trusted.keyids)}"
         rows.append((role, str(version), f"{expires:%Y-%m-%d %H:%M}", shown))
-        late += [role] if expires <= soon else []
+        late += [role] if expires <= now + _notice(args.within, store.life_days[role]) else []
     print(table(("role", "version", "expires (UTC)", "keys"), rows), end="\n\n")
     _print_channels(store)
     store.check()
     if late:
         print(f"expires within {args.within} days: {', '.join(late)}; run: tools/release renew {' '.join(late)}")
     return 1 if late else 0
+
+
+def _notice(within: int, life_days: int) -> timedelta:
+    """How long before its end a signature counts as late; one of a short life, in its second half."""
+    return min(timedelta(days=within), timedelta(days=life_days) / 2)
 
 
 def _print_channels(store: Store) -> None:
