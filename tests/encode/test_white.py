@@ -22,17 +22,37 @@ def product_on_white(seed: int) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("quality", [50, 80, 92, 100])
+@pytest.mark.parametrize("threads", [1, 2, 11])
 @pytest.mark.parametrize("seed", range(3))
-def test_every_white_pixel_decodes_to_exactly_white(seed: int, quality: int) -> None:
+def test_every_white_pixel_decodes_to_exactly_white(seed: int, threads: int, quality: int) -> None:
     rgb = product_on_white(seed)
     white = (rgb >= 253).all(axis=2)
 
-    data = encode_exact_white(rgb, quality, srgb_icc())
+    data = encode_exact_white(rgb, quality, srgb_icc(), threads)
 
     by_pillow = np.asarray(Image.open(BytesIO(data)).convert("RGB"))
     by_cv2 = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert (by_pillow[white] == 255).all()
     assert (by_cv2[white] == 255).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 30), (8, 9), (17, 8), (64, 40), (83, 121)])
+@pytest.mark.parametrize("threads", [2, 3, 9, 40])
+def test_bands_joined_are_the_picture_encoded_as_one(shape: tuple[int, int], threads: int) -> None:
+    """To the bit, whatever is left for the last band; more than eight markers count from the first again."""
+    rng = np.random.default_rng([*shape, threads])
+    rgb = rng.integers(0, 250, (*shape, 3)).astype(np.uint8)
+
+    whole, joined = (encode_exact_white(rgb, 92, srgb_icc(), count) for count in (1, threads))
+
+    np.testing.assert_array_equal(by_both(joined)[0], by_both(whole)[0])
+    np.testing.assert_array_equal(by_both(joined)[1], by_both(whole)[1])
+
+
+def by_both(data: bytes) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A JPEG decoded by Pillow and by OpenCV, which says so if anything is odd."""
+    by_cv2 = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return np.asarray(Image.open(BytesIO(data)).convert("RGB")), np.asarray(by_cv2, np.uint8)
 
 
 def test_an_ordinary_jpeg_would_not_do() -> None:

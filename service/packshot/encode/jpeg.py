@@ -37,7 +37,7 @@ def read_header(data: bytes) -> JpegHeader:
     chunks: dict[int, bytes] = {}
     exif = b""
     scan_at = len(data)
-    for marker, start, payload in _segments(data):
+    for marker, start, payload in segments(data):
         if marker in START_OF_FRAME:
             frame = payload
         elif marker == APP2 and payload.startswith(ICC_TAG) and len(payload) > 14:
@@ -59,7 +59,7 @@ def read_header(data: bytes) -> JpegHeader:
     )
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+def segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """(marker, offset, payload) of every segment up to and including the first start of scan."""
     at = len(SOI)
     while at + 4 <= len(data):

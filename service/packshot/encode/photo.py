@@ -71,7 +71,7 @@ def decode_reduced(data: bytes, side: int, limits: DecodeLimits = DEFAULT_LIMITS
         return None
     for divisor, flag in REDUCED_FLAGS.items():
         if min(header.height, header.width) // divisor >= side:
-            return np.asarray(cv2.cvtColor(_cv2_decode(data, flag), cv2.COLOR_BGR2RGB), np.uint8)
+            return _reduced_jpeg(data, header, divisor, flag)
     return None
 
 
@@ -137,10 +137,22 @@ def _whole_jpeg(data: bytes, header: JpegHeader) -> RGB8:
     return _cv2_decode(data, cv2.IMREAD_COLOR_RGB)
 
 
+def _reduced_jpeg(data: bytes, header: JpegHeader, divisor: int, flag: int) -> RGB8:
+    """By simplejpeg where that gives just this scale, and like the whole one else."""
+    decode = _simplejpeg()
+    if decode is not None and not (header.exif and _is_turned(header.exif)):
+        height, width = (-(-length // divisor) for length in (header.height, header.width))
+        with suppress(ValueError):
+            small = np.asarray(decode(data, "RGB", min_height=height, min_width=width), np.uint8)
+            if small.shape[:2] == (height, width):
+                return small
+    return np.asarray(cv2.cvtColor(_cv2_decode(data, flag), cv2.COLOR_BGR2RGB), np.uint8)
+
+
 @lru_cache(maxsize=1)
-def _simplejpeg() -> Callable[[bytes, str], RGB8] | None:
+def _simplejpeg() -> Callable[..., RGB8] | None:
     try:
-        decode: Callable[[bytes, str], RGB8] = import_module("simplejpeg").decode_jpeg
+        decode: Callable[..., RGB8] = import_module("simplejpeg").decode_jpeg
     except ImportError:
         return None
     return decode

@@ -14,7 +14,7 @@ from packshot.encode.white import encode_exact_white
 
 
 class FileEncoder:
-    """The PictureEncoder of files; ``threads`` is how many a PNG or WebP may use."""
+    """The PictureEncoder of files; ``threads`` is how many a picture may use."""
 
     def __init__(self, threads: int = 2) -> None:
         self._threads = threads
@@ -34,7 +34,7 @@ class FileEncoder:
         if settings.format is PictureFormat.PNG:
             return write_picture(rgb, srgb_icc(), self._threads)
         if settings.format is PictureFormat.JPEG and settings.exact_white:
-            return encode_exact_white(rgb, settings.quality, srgb_icc())
+            return encode_exact_white(rgb, settings.quality, srgb_icc(), self._threads)
         return _save(Image.fromarray(rgb), settings)
 
     def encode_gray(self, gray: Gray8) -> bytes:

@@ -5,21 +5,30 @@ A JPEG quantises blocks of 8 x 8; in blocks that hold an edge the error reaches 
 clips. An 8-bit encoder cannot be given more than 255: so values are drawn together round 128 by 2/3 first, and the
 quantisation tables in the file are made larger by 3/2 afterwards, which the decoder undoes. Channels are stored as RGB,
 since an error in a colour-difference channel could not be clipped away.
+
+Bands of rows are encoded on threads of their own and joined by restart markers (T.81, B.2.1, F.1.1.3).
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from math import ceil
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from packshot.encode.jpeg import START_OF_SCAN, segments
 from packshot.encode.port import RGB8, Gray8
 
 WHITE_FROM = 253  # what the eye cannot tell from white becomes white
 SHRINK, GROW = 2, 3
 OVERSHOOTS = (24, 40, 60)  # in 1/255, before shrinking
-DQT = b"\xff\xdb"
+FINER = 4  # of quality, where no overshoot is enough
+DQT, DRI, EOI = b"\xff\xdb", b"\xff\xdd", b"\xff\xd9"
+START_OF_BASELINE_FRAME = 0xC0
+RST0 = 0xD0
+MOST_BLOCKS = 65_535  # that a restart interval can count
 TABLE_BYTES = 64
 BLOCK = 8
 TRIAL_COLUMNS = 64  # blocks
@@ -30,16 +39,47 @@ BASE_TABLE = (
 )
 
 
-def encode_exact_white(rgb: RGB8, quality: int, icc: bytes) -> bytes:
+def encode_exact_white(rgb: RGB8, quality: int, icc: bytes, threads: int = 1) -> bytes:
     """A JPEG of (H, W, 3) uint8 in which every pixel that is white, or within 2 of it, decodes to (255, 255, 255)."""
+    height, width = rgb.shape[:2]
+    rows = _band_rows(height, width, threads)
+    with ThreadPoolExecutor(max(1, threads), "white") as pool:
+        bands = pool.map(lambda top: _band(rgb[top : top + rows], quality, icc), range(0, height, rows))
+        encoded = [band for band in bands if band]
+    if len(encoded) < ceil(height / rows):
+        return encode_exact_white(rgb, min(quality + FINER, 100), icc, threads)
+    return _joined(encoded, height, rows // BLOCK * ceil(width / BLOCK))
+
+
+def _band_rows(height: int, width: int, threads: int) -> int:
+    """Rows of a band, whole blocks: as many bands as threads, more where a marker could not count their blocks."""
+    down, across = ceil(height / BLOCK), ceil(width / BLOCK)
+    return min(ceil(down / max(1, threads)), max(1, MOST_BLOCKS // across)) * BLOCK
+
+
+def _band(rgb: RGB8, quality: int, icc: bytes) -> bytes:
+    """The JPEG of a band with the least overshoot that keeps white exact; nothing where a finer quality is needed."""
     white = np.asarray(cv2.inRange(rgb, np.full(3, float(WHITE_FROM)), np.full(3, 255.0)), np.uint8)
     trial, trial_white = _doubtful_blocks(rgb, white)
     for overshoot in OVERSHOOTS:
         if is_exact(_encode(trial, trial_white, overshoot, quality, b""), trial_white):
             return _encode(rgb, white, overshoot, quality, icc)
-    if quality >= 100:
-        return _encode(rgb, white, OVERSHOOTS[-1], quality, icc)
-    return encode_exact_white(rgb, min(quality + 4, 100), icc)
+    return _encode(rgb, white, OVERSHOOTS[-1], quality, icc) if quality >= 100 else b""
+
+
+def _joined(bands: list[bytes], height: int, blocks: int) -> bytes:
+    """One JPEG of ``height`` rows of JPEGs that lie one below the other, each but the last of ``blocks`` blocks."""
+    if len(bands) == 1:
+        return bands[0]
+    places = [{marker: (at, len(payload)) for marker, at, payload in segments(band)} for band in bands]
+    frame, scan = (places[0][marker][0] for marker in (START_OF_BASELINE_FRAME, START_OF_SCAN))
+    head = bands[0][: frame + 5] + height.to_bytes(2) + bands[0][frame + 7 : scan]
+    parts = [head, DRI + (4).to_bytes(2) + blocks.to_bytes(2), bands[0][scan : scan + 4 + places[0][START_OF_SCAN][1]]]
+    for index, (band, place) in enumerate(zip(bands, places, strict=True)):
+        scan, length = place[START_OF_SCAN]
+        parts += [bytes([0xFF, RST0 + (index - 1) % 8])] if index else []
+        parts += [band[scan + 4 + length : -len(EOI)]]
+    return b"".join([*parts, EOI])
 
 
 def is_exact(data: bytes, white: Gray8) -> bool:
@@ -80,10 +120,9 @@ def _mosaic(picture: NDArray[np.uint8], chosen: tuple[NDArray[np.intp], NDArray[
 
 
 def _encode(rgb: RGB8, white: Gray8, overshoot: int, quality: int, icc: bytes) -> bytes:
-    values = np.arange(256)
-    shrunk = np.rint(128 + (values - 128) * SHRINK / GROW).astype(np.uint8)
+    shrunk = cv2.convertScaleAbs(rgb, alpha=SHRINK / GROW, beta=128 * (1 - SHRINK / GROW))
     beyond = np.full(rgb.shape, round(128 + (127 + overshoot) * SHRINK / GROW), np.uint8)
-    pixels = np.asarray(cv2.copyTo(beyond, white, cv2.LUT(rgb, shrunk)), np.uint8)
+    pixels = np.asarray(cv2.copyTo(beyond, white, shrunk), np.uint8)
     out = BytesIO()
     table = [SHRINK * step for step in _steps(quality)]
     Image.fromarray(pixels).save(out, "JPEG", qtables=[table], keep_rgb=True, subsampling=0, icc_profile=icc)
