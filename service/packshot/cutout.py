@@ -142,20 +142,21 @@ class Cutter:
         options, clock = options or self._options, _StageClock()
         small, whole = self._open(photo, options, clock)
         with clock.stage("network"):
-            mask = self._coarse(small)
+            guide = self._guide(small)
+            mask = self._coarse(guide)
         if plate is not None:
             known = self._on_plate(small, mask, whole(), plate, options, clock)
             if not isinstance(known, str):
-                return self._result(whole(), small, mask, known, options, clock)
+                return self._result(whole(), guide, mask, known, options, clock)
         with clock.stage("edges"):
-            matte = drop_specks(coarse_matte(small, mask, options.profile, options.edges))
+            matte = drop_specks(coarse_matte(guide, mask, options.profile, options.edges))
             model = fine_model(matte, options.edges)
             small_alpha = fine_alpha(small, matte, options.edges, model)
         colours = self._aside(clock, "colour", lambda: estimate_colours(small, small_alpha, options.colours))
         shot = whole()
         with clock.stage("edges"):
             box, alpha = subject_alpha(shot.pixels, matte, options.edges, model)
-        result = self._result(shot, small, mask, _Known(matte, colours(), box, alpha), options, clock)
+        result = self._result(shot, guide, mask, _Known(matte, colours(), box, alpha), options, clock)
         return result if plate is None else _held(result, str(known))
 
     def decode(self, data: bytes, options: CutOptions | None = None) -> Photo:
@@ -202,12 +203,12 @@ class Cutter:
         return _Known(seen.matte, seen.colours, (0, 0, *alpha.shape[::-1]), alpha)
 
     def _result(
-        self, shot: Photo, small: RGB8, mask: Mask, known: "_Known", options: CutOptions, clock: "_StageClock"
+        self, shot: Photo, guide: RGB8, mask: Mask, known: "_Known", options: CutOptions, clock: "_StageClock"
     ) -> CutResult:
         with clock.stage("verdict"):
             inner = bounding_box(known.alpha)
             bbox = _moved(inner, known.box) if inner else None
-            verdict = judge(mask, stretch(small, *mask.shape), bbox, options.thresholds)
+            verdict = judge(mask, stretch(guide, *mask.shape), bbox, options.thresholds)
         seen = bbox if verdict.decision is not Decision.EMPTY else None
         height, width = shot.pixels.shape[:2]
         subject = NOTHING
@@ -259,6 +260,12 @@ class Cutter:
         card = self._accelerator.card
         side = max(card.input.height, card.input.width, 2 * card.output.height, 2 * card.output.width, REDUCED_SIDE)
         return self._decoder.reduced(data, options.limits, side)
+
+    def _guide(self, small: RGB8) -> RGB8:
+        """The picture at the least size at which it serves network, matte and verdict; it is shrunk once for all."""
+        card = self._accelerator.card
+        height, width = max(card.input.height, 2 * card.output.height), max(card.input.width, 2 * card.output.width)
+        return stretch(small, height, width) if small.shape[0] >= height and small.shape[1] >= width else small
 
     def _coarse(self, pixels: RGB8) -> NDArray[np.float32]:
         card = self._accelerator.card
