@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.matting.card import ModelCard, TensorSpec
+from packshot.matting.shrink import shrink
 
 RGB8 = NDArray[np.uint8]
 Int8 = NDArray[np.int8]
@@ -19,13 +20,13 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 def stretch(rgb: RGB8, height: int, width: int) -> RGB8:
     """Resize an (H, W, 3) uint8 picture to (height, width, 3) without keeping its aspect.
 
-    Shrinking averages areas, enlarging is bilinear: no aliasing, and the same on the box and in training.
+    Shrinking averages areas, enlarging is bilinear: no aliasing, and the same on every box and in training.
     """
     if rgb.shape[:2] == (height, width):
         return rgb
-    shrinks = rgb.shape[0] >= height and rgb.shape[1] >= width
-    resized = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return np.asarray(resized, np.uint8)
+    if rgb.shape[0] >= height and rgb.shape[1] >= width:
+        return shrink(rgb, height, width)
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def normalise(rgb: RGB8, mean: tuple[float, float, float], std: tuple[float, float, float]) -> Float:
