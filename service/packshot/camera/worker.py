@@ -15,7 +15,7 @@ from packshot.camera.port import Camera, CameraInfo
 from packshot.domain import Frame
 from packshot.errors import BadImage, CameraError, PackshotError
 
-START_TIMEOUT_S = 20.0  # a Raspberry Pi 4 needs seconds to import OpenCV
+START_TIMEOUT_S = 60.0  # a Raspberry Pi 4 needs seconds to import OpenCV, from a slow card in a busy boot many more
 GRACE_S = 2.0  # past the deadline of a capture, for the worker to say so itself
 PREVIEW_TIMEOUT_S = 2.0
 FIRST_BACK_OFF_S = 0.5
