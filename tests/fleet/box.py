@@ -1,10 +1,14 @@
 """A shop's box as the fleet sees it: a bare Debian with sshd on the bridge."""
 
+import fcntl
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from packshot.config import to_toml
 from tests.container.device import Device
 from tests.support.waiting import eventually
 
@@ -53,10 +57,10 @@ class Box(Device):
             return {}
 
     @property
-    def events(self) -> list[str]:
-        """What the history says, one word or two per event."""
+    def events(self) -> list[dict[str, str]]:
+        """The history, oldest first."""
         lines = self.run(*UPDATER, "history", "--json", check=False).stdout.splitlines()
-        return [f"{event['event']} {event['version']}".strip() for event in map(json.loads, lines)]
+        return [dict(json.loads(line)) for line in lines]
 
     def wait_serving(self) -> None:
         """Until the daemon is ready."""
@@ -65,6 +69,35 @@ class Box(Device):
     def wait_at_rest(self) -> None:
         """Until no update is in hand."""
         eventually(lambda: self.state.get("phase", "idle") == "idle", f"{self.id} at rest", SLOW_S)
+
+    @contextmanager
+    def probation(self, **values: float) -> Iterator[None]:
+        """With these settings of ``[update]``."""
+        path = self.root / "etc/packshot/conf.d/90-probation.toml"
+        path.write_text(to_toml({"update": values}))
+        try:
+            yield
+        finally:
+            path.unlink()
+
+    def has_answered_a_wish(self) -> bool:
+        """Whether the path unit has handed a wish to the updater since the boot, and that has come to an end."""
+        return self.property("packshot-update-request.service", "ExecMainExitTimestampMonotonic") not in ("", "0")
+
+    @contextmanager
+    def capture_in_hand(self) -> Iterator[None]:
+        """Hold what the daemon holds during a capture: an update stands still before its switch."""
+        path = "/run/packshot/capture.lock"
+        self.run("runuser", "-u", "packshot", "--", "touch", path)
+        with Path(f"/proc/{self.leader}/root{path}").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            yield
+
+    def wait_at_rest_on(self, version: str) -> None:
+        """Until it runs this version, and no update is in hand."""
+        eventually(
+            lambda: (self.version, self.state.get("phase")) == (version, "idle"), f"{self.id} on {version}", SLOW_S
+        )
 
     def unplug(self) -> None:
         """Take the network cable out."""

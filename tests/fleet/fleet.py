@@ -16,13 +16,14 @@ from packshot.config import to_toml
 from tests.container.device import REPOSITORY, base_root
 from tests.fleet.box import PACKAGES, Box
 from tests.fleet.headquarters import Authority, Bridge, Uploader, WebServer, make_broker
-from tests.fleet.story import Story
+from tests.fleet.story import Story, went_through
 from tests.fleet.workshop import Workshop
 
 ANSIBLE = REPOSITORY / "deploy" / "ansible"
 PLAY_S = 1500.0
 LOOK_S = 0.5
-GATE = re.compile(r"(GO|STOP): \d+ of \d+ boxes")
+BATCHES = [1, 2, "100%"]
+GATE = re.compile(r"(GO|STOP): (\d+) of (\d+) boxes")
 SAMPLES = "/opt/packshot/current/lib/python3.11/site-packages/packshot/samples"
 # Short for a test: a probation of seconds instead of minutes, but longer than the watchdog of the test's units.
 ON_EACH_BOX = {
@@ -105,7 +106,7 @@ class Fleet:
     def _tell_gates(self, lines: list[str]) -> None:
         for line in lines:
             if said := GATE.search(line):
-                self.story.tell("gate", said[0])
+                self.story.tell("gate", f"{said[1]}: {said[2]} of the batch's {said[3]} boxes have committed")
 
     def start_play(self, playbook: str, **variables: Any) -> tuple[subprocess.Popen[bytes], Path]:
         """Start a playbook; the process and the file of its output."""
@@ -129,7 +130,7 @@ class Fleet:
     def roll_out(self, version: str, **variables: Any) -> Play:
         """``update.yml``; the story tells each gate and what each box went through."""
         before = {name: len(box.events) if self._answers(box) else 0 for name, box in self.boxes.items()}
-        play = self.play("update", update_version=version, update_batches=[1, 2, "100%"], **variables)
+        play = self.play("update", update_version=version, update_batches=BATCHES, **variables)
         self.tell_boxes(before)
         return play
 
@@ -140,7 +141,7 @@ class Fleet:
                 self.story.tell(name, "does not answer")
                 continue
             new = box.events[before[name] :]
-            self.story.tell(name, f"runs {box.version}; {', '.join(new) or 'was left alone'}")
+            self.story.tell(name, f"runs {box.version}; {went_through(new)}")
 
     def _answers(self, box: Box) -> bool:
         return (box.root / "opt/packshot/updater/run").exists() and box.id not in self.silent

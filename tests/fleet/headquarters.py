@@ -16,7 +16,7 @@ from tests.container.device import REPOSITORY
 from tests.support.mosquitto import Broker, free_port
 
 BROKER_FILES = REPOSITORY / "deploy" / "mosquitto"
-UPLOADER, TILL = "shop-1", "till-1"
+UPLOADER, TILL, OPERATOR = "shop-1", "till-1", "operator-1"
 
 
 class Bridge:
@@ -49,12 +49,12 @@ class Authority:
         self._ca("init")
         for server in ("broker", "updates"):
             self._ca("server", server, address, "127.0.0.1")
-        for client in (UPLOADER, TILL, *boxes):
+        for client in (UPLOADER, TILL, OPERATOR, *boxes):
             self._ca("client", client)
         for suffix in ("crt", "key"):
             shutil.copy(folder / f"broker.{suffix}", folder / f"server.{suffix}")
         users = folder / "users"
-        users.write_text(f"{UPLOADER} uploader\n{TILL} till\n")
+        users.write_text(f"{UPLOADER} uploader\n{TILL} till\n{OPERATOR} operator\n")
         acl = subprocess.run([BROKER_FILES / "packshot-acl", users], check=True, capture_output=True, text=True).stdout
         (folder / "acl").write_text(acl)
 

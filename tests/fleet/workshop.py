@@ -33,22 +33,22 @@ _good = run
 def run(args: argparse.Namespace) -> int:
     import threading, time, os, signal
     def hang() -> None:
-        time.sleep({delay})
+        time.sleep(5)
         os.kill(os.getpid(), signal.SIGSTOP)
     threading.Thread(target=hang, daemon=True).start()
     return _good(args)
 """
-CRASHES_LATER = """
+CRASHES_AFTER_A_MINUTE = """
 _good = run
 def run(args: argparse.Namespace) -> int:
     import threading, time, os, signal
     def crash() -> None:
-        time.sleep({delay})
+        time.sleep(60)
         os.kill(os.getpid(), signal.SIGSEGV)
     threading.Thread(target=crash, daemon=True).start()
     return _good(args)
 """
-FAULTS = ("broken model", "never ready", "hangs after ready", "crashes after a while")
+FAULTS = ("broken model", "never ready", "hangs after ready", "crashes after a minute")
 
 
 @dataclass
@@ -56,7 +56,6 @@ class Workshop:
     """A clone to tag releases in, keys, and the repository that boxes are served."""
 
     folder: Path
-    delay_s: float = 5.0
 
     @property
     def repository(self) -> Path:
@@ -113,9 +112,9 @@ class Workshop:
             network = next((self.checkout / MODELS).glob("u2net-lite-default-*.tflite"))
             network.write_bytes(network.read_bytes()[: network.stat().st_size // 2])
         elif fault:
-            code = {FAULTS[1]: NEVER_READY, FAULTS[2]: HANGS_AFTER_READY, FAULTS[3]: CRASHES_LATER}[fault]
+            code = {FAULTS[1]: NEVER_READY, FAULTS[2]: HANGS_AFTER_READY, FAULTS[3]: CRASHES_AFTER_A_MINUTE}[fault]
             with (self.checkout / RUN).open("a") as file:
-                file.write(code.format(delay=self.delay_s))
+                file.write(code)
 
     def _replace(self, name: str, pattern: str, text: str) -> None:
         path = self.checkout / name
