@@ -296,6 +296,7 @@ class _Box:
             "engine": self.workshop.engine_problem or self.cutting.engine_problem(),
             "lamp": self.lamp.problem,
             "broker": self.bus.problem,
+            "notices": self.bus.unsaid,
             "trigger": self.trigger.problem,
             "worker": ", ".join(self.vitals.stuck()),
             "metrics": self.exporter.problem if self.exporter else "",

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -250,6 +251,45 @@ def test_a_message_that_ends_the_connection_is_lost_and_never_repeated_by_the_bu
         time.sleep(0.5)
         assert box.bus.connected
         assert box.connects == 2
+
+
+@pytest.mark.parametrize(
+    "protocol, option, qos",
+    [("5", "message_size_limit 1000", 1), ("3.1.1", "max_packet_size 1000", 1), ("3.1.1", "max_packet_size 1000", 0)],
+)
+def test_a_notice_that_ends_the_connection_is_left_out_and_all_else_goes_on(
+    tmp_path: Path, client: Callable[..., Client], protocol: str, option: str, qos: int
+) -> None:
+    """The broker never says how much it takes; what is published on every connect must not end it for ever."""
+    with Broker(tmp_path / "strict", global_options=(option,)) as strict:
+        box = Client(strict.settings("box", protocol=protocol, backoff_first_s=0.02, backoff_cap_s=0.05))
+        box.listen("hello")
+
+        def say_all() -> None:
+            for topic, size in (("box/info", 2000), ("box/config", 3000), ("hello", 10)):
+                with suppress(BrokerError):
+                    box.bus.publish(topic, bytes(size), qos=qos if size > 1000 else 1)
+
+        box.bus.start(say_all)
+        eventually(lambda: box.bus.unsaid.startswith("box/config, box/info left out: "))
+        eventually(lambda: box.bus.connected)
+        connects = box.bus.connects
+        assert box.bus.publish("hello", b"again").wait(WAIT_S)
+        eventually(lambda: box.next().payload == b"again")
+        assert box.bus.connects == connects
+        box.bus.close()
+
+
+def test_only_the_largest_of_what_was_under_way_is_suspected(tmp_path: Path, client: Callable[..., Client]) -> None:
+    with Broker(tmp_path / "strict", global_options=("max_packet_size 1000",)) as strict:
+        box = Client(strict.settings("box", protocol="3.1.1", keepalive_s=60)).start()
+        sizes = (10, 20, 2000)
+        small, other, large = (box.bus.publish("here", bytes(size), on_settled=lambda _: None) for size in sizes)
+        eventually(lambda: large.outcome is Outcome.LOST)
+        assert large.suspect
+        assert not small.suspect
+        assert not other.suspect
+        box.bus.close()
 
 
 def test_publications_in_flight_are_lost_when_the_broker_is_killed(

@@ -11,7 +11,7 @@ BROKE_IDLE = Ending(problems.UNSPECIFIED, "", idle=True)
 
 
 def link(accepted: bool = True, v5: bool = True, session_present: bool = True) -> Link:
-    hooks = LinkHooks(lambda: None, lambda _: None, lambda *_: None)
+    hooks = LinkHooks(lambda: None, lambda _: None, lambda *_: None, lambda _: None)
     made = Link(SETTINGS, v5, hooks)
     made.accepted, made.session_present = accepted, session_present
     return made

@@ -25,6 +25,7 @@ class SentMessage:
     on_settled: OnSettled | None
     outcome: Outcome = Outcome.PENDING
     reason: str = ""
+    suspect: bool = True
 
     def wait(self, timeout_s: float) -> bool:
         return self.outcome in (Outcome.TAKEN, Outcome.UNHEARD)
@@ -42,6 +43,7 @@ class MemoryBus:
         self.connected = True
         self.connects = 1
         self.problem = ""
+        self.unsaid = ""
         self.protocol = "5"
         self.max_message_bytes = max_message_bytes
         self.sent: list[SentMessage] = []

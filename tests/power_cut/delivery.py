@@ -68,9 +68,11 @@ class BoxBus:
     connects = 1
     protocol = "5"
     problem = ""
+    unsaid = ""
     max_message_bytes = PART_BYTES
     outcome = Outcome.TAKEN
     reason = ""
+    suspect = False
 
     def __init__(self, revision: int) -> None:
         self._revision = revision

@@ -4,6 +4,7 @@ A fresh client per attempt means that nothing from the last connection is sent a
 otherwise resend what was in flight on every reconnect, for ever when it is that message that ends the connection.
 """
 
+import itertools
 import logging
 import threading
 import time
@@ -33,9 +34,13 @@ HEADER_BYTES = 48  # fixed header, lengths, packet id, expiry and the property t
 class Sent:
     """A publication of one link; settled exactly once."""
 
-    def __init__(self, on_settled: OnSettled | None = None) -> None:
+    def __init__(self, on_settled: OnSettled | None = None, topic: str = "", size: int = 0) -> None:
+        self.topic = topic
+        self.size = size
         self.outcome = Outcome.PENDING
         self.reason = ""
+        self.suspect = False
+        self.number = -1  # in the order of publishing
         self.on_settled = on_settled
         self._done = threading.Event()
 
@@ -57,12 +62,14 @@ class Sent:
 class Ending:
     """Why a link ended: the broker's reason code (0x8E session taken over ...), 0x80 where it gave none, NO_ANSWER.
 
-    ``idle`` says that nothing of ours was waiting for its PUBACK, so no message of ours was the cause.
+    ``idle`` says that nothing of ours was waiting for its PUBACK, so no message of ours was the cause. ``suspects``
+    are the largest messages of which the broker has not shown that it took them.
     """
 
     code: int
     text: str
     idle: bool
+    suspects: tuple[Sent, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ class LinkHooks:
     on_up: Callable[[], None]
     on_message: Callable[[Incoming], None]
     on_subscribed: Callable[[str, ReasonCode], None]
+    on_taken: Callable[[Sent], None]
 
 
 class Link:
@@ -90,6 +98,8 @@ class Link:
         self._ending: ReasonCode | None = None
         # dict operations are atomic: publish(), the PUBACK and the end of the link race for an entry, one settles it.
         self._pending: dict[int, Sent] = {}
+        self._unproven: dict[int, Sent] = {}  # QoS 0 by their number, until a later message has its PUBACK
+        self._numbers = itertools.count()
         self._subscribing: dict[int, str] = {}
         self._client = self._make_client()
 
@@ -109,7 +119,7 @@ class Link:
                     break
         finally:
             ending = self._explain()
-            self._take_down(ending.text)
+            self._take_down(ending)
         return ending
 
     def publish(
@@ -121,7 +131,9 @@ class Link:
         info = self._client.publish(topic, payload, qos, retain, properties)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise BrokerError(f"the message cannot be sent: {error_string(info.rc)}")
+        sent.number = next(self._numbers)
         if qos == 0:
+            self._unproven[sent.number] = sent
             sent.settle(Outcome.TAKEN)
             return
         early = self._pending.setdefault(info.mid, sent)
@@ -234,6 +246,13 @@ class Link:
         if sent is not early:
             self._pending.pop(mid, None)
             sent.settle(early.outcome, early.reason)
+            self._prove(sent)
+
+    def _prove(self, answered: Sent) -> None:
+        """A broker reads in order: what was published before this one, it has as well."""
+        self._hooks.on_taken(answered)
+        for number in [number for number in list(self._unproven) if number < answered.number]:
+            self._hooks.on_taken(self._unproven.pop(number))
 
     def _on_subscribe(
         self, _client: Client, _data: Any, mid: int, reasons: list[ReasonCode], _properties: Properties
@@ -248,17 +267,24 @@ class Link:
         reason = self._refusal or self._ending
         if reason is None:
             return Ending(0, "we ended the connection", idle=True)
-        return Ending(reason.value, str(reason), idle=not self._pending)
+        return Ending(reason.value, str(reason), idle=not self._pending, suspects=self._suspects())
 
-    def _take_down(self, reason: str) -> None:
+    def _suspects(self) -> tuple[Sent, ...]:
+        unanswered = [*list(self._pending.values()), *list(self._unproven.values())]
+        largest = max((sent.size for sent in unanswered), default=0)
+        return tuple(sent for sent in unanswered if sent.size == largest)
+
+    def _take_down(self, ending: Ending) -> None:
         sock = self._client.socket()
         if sock is not None:
             sock.close()
         self.up = False
+        for sent in ending.suspects:
+            sent.suspect = True
         while self._pending:
             _, sent = self._pending.popitem()
             if sent.outcome is Outcome.PENDING:
-                sent.settle(Outcome.LOST, reason)
+                sent.settle(Outcome.LOST, ending.text)
 
 
 def _outcome(reason: ReasonCode) -> Outcome:

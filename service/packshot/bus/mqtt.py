@@ -16,6 +16,7 @@ from packshot.bus.link import HEADER_BYTES, Ending, Link, LinkHooks, Sent
 from packshot.bus.port import Handler, Incoming, OnSettled, Publication
 from packshot.bus.retry import Patience, VersionChoice
 from packshot.bus.settings import MqttSettings, tls_context
+from packshot.bus.unsaid import Unsaid
 from packshot.errors import BrokerError, ConfigError, PackshotError, StopDaemon
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class MqttBus:
         self._thread: threading.Thread | None = None
         self._version = VersionChoice(settings)
         self._patience = Patience(settings)
+        self._unsaid = Unsaid()
 
     @property
     def connected(self) -> bool:
@@ -67,6 +69,11 @@ class MqttBus:
     def problem(self) -> str:
         """See ``bus.port.Bus``."""
         return "" if self.connected else self._problem
+
+    @property
+    def unsaid(self) -> str:
+        """See ``bus.port.Bus``."""
+        return str(self._unsaid)
 
     @property
     def protocol(self) -> str:
@@ -110,9 +117,9 @@ class MqttBus:
         link = self._link
         if link is None or not link.up:
             raise BrokerError(self.problem or "not connected to the broker")
-        self._check_size(link, topic, payload, correlation)
+        self._check_size(link, topic, payload, correlation, notice=on_settled is None)
         properties = _publish_properties(expiry_s, correlation) if link.v5 else None
-        sent = Sent(on_settled)
+        sent = Sent(on_settled, topic, len(payload))
         link.publish(topic, payload, qos, retain, properties, sent)
         return sent
 
@@ -144,12 +151,17 @@ class MqttBus:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            link = Link(self._settings, self._version.v5, LinkHooks(self._on_up, self._dispatch, self._on_subscribed))
+            link = Link(self._settings, self._version.v5, self._hooks())
             self._link = link
             started = time.monotonic()
             ending = self._serve(link)
             if not self._closing.is_set():
                 self._pause(link, ending, time.monotonic() - started)
+
+    def _hooks(self) -> LinkHooks:
+        return LinkHooks(
+            self._on_up, self._dispatch, self._on_subscribed, on_taken=lambda sent: self._unsaid.taken(sent.topic)
+        )
 
     def _serve(self, link: Link) -> Ending | None:
         """Run one connection; the ending, or None if it could not be opened."""
@@ -166,6 +178,7 @@ class MqttBus:
         self._patience.note(link, ending, lasted_s)
         if ending is not None:
             self._problem = self._describe(link, ending)
+            self._note_suspects(ending)
         if self._version.note(link, ending):
             return
         pause_s = self._patience.next_s()
@@ -230,14 +243,22 @@ class MqttBus:
             log.exception("a message on %s broke its handler", incoming.topic[:200])
             incoming.acknowledge()
 
-    def _check_size(self, link: Link, topic: str, payload: bytes, correlation: bytes) -> None:
+    def _check_size(self, link: Link, topic: str, payload: bytes, correlation: bytes, notice: bool) -> None:
         limit = self._settings.max_message_bytes
         packet = len(topic.encode()) + len(payload) + len(correlation) + HEADER_BYTES
         if len(payload) > limit or (link.packet_limit is not None and packet > link.packet_limit):
             allowed = min(limit, link.packet_limit or limit)
+            if notice:
+                self._unsaid.over_limit(topic, len(payload), allowed)
             raise BrokerError(
                 f"a message of {len(payload)} bytes on {topic[:200]} is over the limit of {allowed} bytes"
             )
+        if notice:
+            self._unsaid.check(topic, len(payload))
+
+    def _note_suspects(self, ending: Ending) -> None:
+        if ending.suspects and ending.code != problems.TAKEN_OVER:
+            self._unsaid.ended([(sent.topic, sent.size) for sent in ending.suspects if sent.on_settled is None])
 
 
 def _plain(topic_filter: str) -> str:

@@ -43,6 +43,10 @@ class Publication(Protocol):
     def reason(self) -> str:
         """One line about REFUSED, UNHEARD or LOST, else empty."""
 
+    @property
+    def suspect(self) -> bool:
+        """LOST while nothing larger was under way: if a message ended the connection, it is such a one."""
+
     def wait(self, timeout_s: float) -> bool:
         """True once the broker has it (PUBACK for QoS 1), False when the time is up, it was refused or is lost."""
 
@@ -72,6 +76,13 @@ class Bus(Protocol):
     @property
     def problem(self) -> str:
         """Empty while connected, else one line: unreachable, refused (bad password), taken over ..."""
+
+    @property
+    def unsaid(self) -> str:
+        """Empty, or one line about notices that this broker does not take; they are left out.
+
+        A notice is a message published without ``on_settled``.
+        """
 
     @property
     def max_message_bytes(self) -> int:

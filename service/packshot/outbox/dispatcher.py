@@ -284,7 +284,7 @@ class Dispatcher:
         """What became of a message of ours."""
         capture_id, part = key
         outcome = publication.outcome
-        self._window.settled(key, outcome)
+        self._window.settled(key, publication)
         if outcome is Outcome.REFUSED:
             log.warning("the broker refuses what we publish: %s", publication.reason)
         shipment = self._shipments.get(capture_id)

@@ -46,13 +46,13 @@ class Window:
             return False
         return True
 
-    def settled(self, key: MessageKey, outcome: Outcome) -> None:
+    def settled(self, key: MessageKey, publication: Publication) -> None:
         """The fate of a message is known."""
         self._under_way.discard(key)
-        if outcome is Outcome.LOST:
-            self._lost.append(key)
-        else:
+        if publication.outcome is not Outcome.LOST:
             self._suspects.taken(key)
+        elif publication.suspect:
+            self._lost.append(key)
 
     def reconnected(self) -> MessageKey | None:
         """The link is up again; the message that is convicted of breaking it, if any."""
