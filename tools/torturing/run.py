@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from packshot.platform.table import table
@@ -45,7 +46,7 @@ def run(arguments: list[str]) -> int:
     with House(folder / "house", plan, random.Random(args.seed)) as house:
         torturer = Torturer(house)
         try:
-            result = _torture(torturer, tally, args.cycles)
+            result = _torture(torturer, tally, args.cycles, began + args.minutes * 60)
         except BaseException:
             print(f"ended in cycle {tally.cycles}; seed {args.seed}, folder {folder}", flush=True)
             raise
@@ -60,6 +61,7 @@ def run(arguments: list[str]) -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="torture", description=__doc__)
     parser.add_argument("--cycles", type=int, default=150, help="orders with at most one fault each")
+    parser.add_argument("--minutes", type=float, default=inf, help="end after so long, with fewer cycles")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--uploaders", type=int, default=2)
     parser.add_argument("--target", choices=["folder", "http"], default="folder", help="what kind of storefront")
@@ -74,14 +76,15 @@ def _memory() -> Path | None:
     return shared if shared.is_dir() else None
 
 
-def _torture(torturer: Torturer, tally: Tally, cycles: int) -> Judgement:
+def _torture(torturer: Torturer, tally: Tally, cycles: int, end_at: float) -> Judgement:
     torturer.rehearse()
     result = Judgement()
     for point in _schedule(torturer.house.chance, cycles, tally.hits):
         _cycle(torturer, tally, point)
-        if tally.cycles % CHECK_EVERY == 0 or tally.cycles == cycles:
+        last = tally.cycles == cycles or time.monotonic() > end_at
+        if tally.cycles % CHECK_EVERY == 0 or last:
             result = checkpoint(torturer)
-            if not result.clean:
+            if last or not result.clean:
                 break
     return result
 
