@@ -1,6 +1,6 @@
 """The band: where the coarse mask is unsure, and so where work at full resolution pays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -95,10 +95,23 @@ def sample(coarse: Float | Bytes8, x: Index | Float, y: Index | Float, height: i
 
     Sample centres sit at (i + .5) / length, as in ``cv2.resize``.
     """
-    count = len(x)
-    padding = -count % REMAP_COLUMNS
-    across = (np.pad(x, (0, padding)) + np.float32(0.5)) * np.float32(coarse.shape[1] / width) - np.float32(0.5)
-    down = (np.pad(y, (0, padding)) + np.float32(0.5)) * np.float32(coarse.shape[0] / height) - np.float32(0.5)
-    map_x, map_y = (values.astype(np.float32).reshape(-1, REMAP_COLUMNS) for values in (across, down))
-    values = cv2.remap(coarse, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(values, np.float32).reshape(count + padding, -1)[:count]
+    return samples((coarse,), x, y, height, width)[0]
+
+
+def samples(
+    pictures: Sequence[Float | Bytes8], x: Index | Float, y: Index | Float, height: int, width: int
+) -> list[Float]:
+    """``sample`` of each of some pictures of one size."""
+    rows, columns = pictures[0].shape[:2]
+    map_x, map_y = (_places(values, scale) for values, scale in ((x, columns / width), (y, rows / height)))
+    values = (cv2.remap(part, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for part in pictures)
+    return [np.asarray(part, np.float32).reshape(map_x.size, -1)[: len(x)] for part in values]
+
+
+def _places(values: Index | Float, scale: float) -> Float:
+    """(i + .5) * scale - .5 in rows of ``REMAP_COLUMNS``, filled up with nothing of use."""
+    places = np.zeros(-(-len(values) // REMAP_COLUMNS) * REMAP_COLUMNS, np.float32)
+    places[: len(values)] = values
+    places *= np.float32(scale)
+    places += np.float32(0.5 * scale - 0.5)
+    return places.reshape(-1, REMAP_COLUMNS)

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from packshot.matting.band import points
+
 Bytes8 = NDArray[np.uint8]
 Index = NDArray[np.intp]
 
@@ -34,9 +36,10 @@ class TileGrid:
         """The tiles that hold a non-zero pixel of ``busy`` (H, W)."""
         height, width = busy.shape
         down, across = -(-height // tile), -(-width // tile)
-        even = cv2.copyMakeBorder(busy, 0, down * tile - height, 0, across * tile - width, cv2.BORDER_CONSTANT)
-        share = cv2.resize(np.asarray(even, np.float32), (across, down), interpolation=cv2.INTER_AREA)
-        rows, columns = np.nonzero(share)
+        x, y = points(busy)
+        holds = np.zeros((down, across), np.bool_)
+        holds[y // tile, x // tile] = True
+        rows, columns = np.nonzero(holds)
         return cls(height, width, tile, margin, rows, columns)
 
     def batches(self) -> Iterator[slice]:
@@ -57,19 +60,22 @@ class TileGrid:
         tiles = _windows(padded, self.tile, side)[self.rows[batch], self.columns[batch]]
         return tiles.reshape(-1, side, *padded.shape[2:])
 
-    def paste(self, stack: Bytes8, batch: slice, picture: Bytes8) -> None:
-        """Write a stack's tiles, margins off, to where they lie in ``picture`` (H, W, C)."""
+    def paste(self, stack: Bytes8, batch: slice, padded: Bytes8) -> None:
+        """Write a stack's tiles, margins off, to where they lie in a padded picture, which ``cut`` must not need."""
         side = self.tile + 2 * self.margin
-        tiles = stack.reshape(-1, side, side, *stack.shape[2:])
         inner = slice(self.margin, self.margin + self.tile)
-        for tile, row, column in zip(tiles[:, inner, inner], self.rows[batch], self.columns[batch], strict=True):
-            top, left = row * self.tile, column * self.tile
-            place = picture[top : top + self.tile, left : left + self.tile]
-            place[:] = tile[: place.shape[0], : place.shape[1]]
+        tiles = stack.reshape(-1, side, side, *stack.shape[2:])[:, inner, inner]
+        places = _windows(padded[self.margin :, self.margin :], self.tile, self.tile, writeable=True)
+        places[self.rows[batch], self.columns[batch]] = tiles
+
+    def unpadded(self, padded: Bytes8) -> Bytes8:
+        """The picture without what ``padded`` put around it."""
+        down, across = (slice(self.margin, self.margin + length) for length in (self.height, self.width))
+        return padded[down, across]
 
 
-def _windows(padded: Bytes8, step: int, side: int) -> NDArray[np.uint8]:
+def _windows(padded: Bytes8, step: int, side: int, writeable: bool = False) -> NDArray[np.uint8]:
     """Every window of ``side`` px at every ``step`` px as (rows, columns, side, side[, C]), without a copy."""
     down, across = ((length - side) // step + 1 for length in padded.shape[:2])
     strides = (padded.strides[0] * step, padded.strides[1] * step, *padded.strides)
-    return as_strided(padded, (down, across, side, side, *padded.shape[2:]), strides, writeable=False)
+    return as_strided(padded, (down, across, side, side, *padded.shape[2:]), strides, writeable=writeable)
