@@ -34,7 +34,7 @@ def test_fail__among_the_largest_at_every_ending(unsaid: Unsaid) -> None:
     end(unsaid)
     with pytest.raises(BrokerError, match="box/info of 2000 bytes ended the connection 3 times in a row"):
         unsaid.check("box/info", 2000)
-    assert str(unsaid) == "box/info left out: larger than the broker takes; raise its limit of messages or packets"
+    assert str(unsaid) == "box/info left out: the broker does not take them; check its size limits and access list"
 
 
 def test_ok__not_so_often(unsaid: Unsaid) -> None:

@@ -27,7 +27,7 @@ def test_what_is_too_large_is_left_out_and_said_and_the_picture_arrives(tmp_path
         state = ear.wait(f"{ROOT}/state", lambda message: any("last/image" in why for why in message.json["degraded"]))
         assert state.json["degraded"] == [
             "notices: homeassistant/device/box/config, packshot/box/info, packshot/box/last/image left out: "
-            "larger than the broker takes; raise its limit of messages or packets"
+            "the broker does not take them; check its size limits and access list"
         ]
         assert "packshot/box/info of " in box.log("run")
         assert "A-1/A-1_0.webp" in box.shop_files()

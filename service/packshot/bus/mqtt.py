@@ -188,6 +188,8 @@ class MqttBus:
     def _describe(self, link: Link, ending: Ending) -> str:
         if link.accepted:
             return problems.ended(self._settings, ending.code, ending.text, self._patience.thrown_out)
+        if ending.code == problems.UNSPECIFIED and not link.refused_by_name:
+            return problems.hung_up(self._settings)
         return problems.refused(self._settings, ending.code, ending.text)
 
     def _on_up(self) -> None:

@@ -47,6 +47,16 @@ def refused(settings: MqttSettings, code: int, text: str) -> str:
     return f"{where} refused the connection: {text}"
 
 
+def hung_up(settings: MqttSettings) -> str:
+    """The line for an end before the answer to CONNECT; with TLS 1.3 a refused certificate looks like that."""
+    where = f"the broker at {settings.host}:{settings.port} hung up before it answered"
+    if not settings.tls:
+        return f"{where}; does it expect TLS? check mqtt.tls and mqtt.port"
+    if settings.cert_file is None:
+        return f"{where}; does it expect a client certificate? check mqtt.cert_file and mqtt.key_file"
+    return f"{where}; is mqtt.cert_file of the authority that it trusts, still valid and not revoked?"
+
+
 def ended(settings: MqttSettings, code: int, text: str, thrown_out: bool) -> str:
     """The line for a connection that was up and ended; ``thrown_out``: it keeps ending without any cause we know."""
     if code == TAKEN_OVER:

@@ -1,8 +1,9 @@
 """Notices that this broker does not take: left out and told of, so that they cannot end the connection for ever.
 
 Brokers limit the size of messages. Some say so when we connect, some end the connection over each message that is too
-large. Then it is one of the largest that were under way; a notice that was among them ``ENDINGS`` times in a row is
-not sent for ``QUIET_S``. Notices are messages whose sender does not ask what became of them.
+large, or that their access list denies. It is taken for one of the largest that were under way; a notice that was among
+them ``ENDINGS`` times in a row is not sent for ``QUIET_S``. Notices are messages whose sender does not ask what became
+of them.
 """
 
 import logging
@@ -37,9 +38,8 @@ class Unsaid:
     def __str__(self) -> str:
         """One line that stays the same while the topics do; empty where everything is said."""
         topics = ", ".join(sorted(topic[:80] for topic in list(self._entries)))
-        return (
-            f"{topics} left out: larger than the broker takes; raise its limit of messages or packets" if topics else ""
-        )
+        advice = "the broker does not take them; check its size limits and access list"
+        return f"{topics} left out: {advice}" if topics else ""
 
     def check(self, topic: str, size: int) -> None:
         """Raise BrokerError if a notice of that size is to be left out."""
@@ -61,7 +61,7 @@ class Unsaid:
         for topic, size in notices:
             if self._endings[topic] >= ENDINGS:
                 line = f"{topic[:200]} of {size} bytes ended the connection {ENDINGS} times in a row and is left out"
-                line += "; raise the broker's limit of messages or packets"
+                line += "; check the broker's limit of message or packet size, and its access list"
                 self._add(topic, _Entry(line, size, self._now() + QUIET_S))
 
     def taken(self, topic: str) -> None:
