@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 SCREENSHOTS = Path(os.environ.get("PACKSHOT_SCREENSHOTS", Path(__file__).parents[2] / "out" / "kiosk"))
@@ -31,6 +31,7 @@ class Chromium:
     def __init__(self) -> None:
         if not Path(PROGRAM).exists():
             pytest.skip("chromium is not installed: apt install chromium")
+        expect.set_options(timeout=WAIT_MS)
         self._playwright = sync_playwright().start()
         self._browser: Browser = self._playwright.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
         self.complaints: list[str] = []
