@@ -17,6 +17,15 @@ from packshot.errors import BrokerError
 log = logging.getLogger(__name__)
 
 ORIGIN = {"name": "packshot", "sw_version": __version__}
+UPDATE_FIELDS = (
+    "installed_version",
+    "latest_version",
+    "title",
+    "release_summary",
+    "in_progress",
+    "update_percentage",
+)
+"""What Home Assistant's update entity takes; it refuses a payload with any other field."""
 
 
 class Discovery:
@@ -61,9 +70,8 @@ def device_payload(
         },
         "origin": ORIGIN,
         "availability_topic": f"{root}/status",
-        "qos": 1,
         "components": {
-            key: {"unique_id": f"packshot-{device_id}-{key}", **component}
+            key: {"unique_id": f"packshot-{device_id}-{key}", "qos": 1, **component}
             for key, component in {**_actions(root), **_readings(root), **_selects(root, choices)}.items()
         },
     }
@@ -81,6 +89,7 @@ def _actions(root: str) -> dict[str, dict[str, Any]]:
             "entity_category": "config",
             "state_topic": f"{root}/update/state",
             "command_topic": f"{root}/update/cmd",
+            "value_template": _only(UPDATE_FIELDS),
             "payload_install": "install",
         },
         "last_image": {
@@ -94,6 +103,10 @@ def _actions(root: str) -> dict[str, dict[str, Any]]:
 
 def _button(root: str, name: str, verb: str, icon: str, **more: str) -> dict[str, Any]:
     return {"platform": "button", "name": name, "command_topic": f"{root}/cmd/{verb}", "icon": icon, **more}
+
+
+def _only(fields: Sequence[str]) -> str:
+    return f"{{{{ dict(value_json | dictsort | selectattr('0', 'in', {list(fields)})) | tojson }}}}"
 
 
 def _readings(root: str) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 import re
 
-from packshot.discovery import device_payload
+from packshot.discovery import UPDATE_FIELDS, device_payload
+from packshot.update.state import State
+from packshot.updates import update_state
 
 ROOT = "packshot/studio-1"
 REQUIRED = {
@@ -16,7 +18,7 @@ REQUIRED = {
 KNOWN = {
     "name", "unique_id", "platform", "icon", "entity_category", "command_topic", "state_topic", "value_template",
     "options", "image_topic", "content_type", "device_class", "state_class", "unit_of_measurement",
-    "json_attributes_topic", "json_attributes_template", "payload_install",
+    "json_attributes_topic", "json_attributes_template", "payload_install", "qos",
 }  # fmt: skip
 
 
@@ -53,3 +55,9 @@ def test_templates_read_fields_that_state_has() -> None:
     fields = set(re.findall(r"value_json\.(\w+)", templates))
     readings = {"temperature_c", "memory_available_bytes", "under_voltage", "throttled"}
     assert fields == readings | {"spool", "camera", "engine", "degraded"}
+
+
+def test_the_update_entity_gets_only_what_home_assistant_takes() -> None:
+    assert set(UPDATE_FIELDS) < update_state(State()).keys()
+    template = payload()["components"]["update"]["value_template"]
+    assert set(re.findall(r"'(\w{2,})'", template)) - {"in"} == set(UPDATE_FIELDS)
