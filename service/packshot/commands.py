@@ -11,7 +11,7 @@ import msgspec
 from packshot.bus.port import Bus, Incoming
 from packshot.capture import CaptureDesk, Outcome, Respond
 from packshot.domain import ENDED, IN_DELIVERY, Capture, CaptureRequest, Stage, mint_request_id
-from packshot.errors import BadMessage, BrokerError, PackshotError, StopDaemon
+from packshot.errors import BadMessage, BrokerError, PackshotError, RetryLater, StopDaemon
 from packshot.messages import PRESS, CaptureVerb, PlainVerb, PlateVerb, Response, capture_request, decode, encode
 from packshot.platform.logs import event
 from packshot.spool.port import Spool
@@ -60,6 +60,8 @@ class Commands:
         self._announce = announce
         self._wake = wake
         self._plain = plain
+        self._at_work: set[str] = set()
+        self._lock = threading.Lock()
         self._plate = plate
 
     def start(self) -> None:
@@ -90,18 +92,28 @@ class Commands:
             case "release" | "refuse" | "cancel":
                 self._on_capture_verb(reply)
             case verb if verb in self._plain:
-                request_id = self._decoded(reply, PlainVerb).request_id
-                # Not in the bus's thread: reading a configuration or asking the network takes its time.
-                threading.Thread(target=self._do, args=(reply, request_id), name=verb, daemon=True).start()
+                self._begin(reply, self._decoded(reply, PlainVerb).request_id)
             case verb:
                 known = ", ".join(sorted(["capture", "plate", "release", "refuse", "cancel", *self._plain]))
                 raise BadMessage(f"no command {verb[:40]!r}; this device knows {known}")
 
+    def _begin(self, reply: Reply, request_id: str) -> None:
+        """Not in the bus's thread: reading a configuration or asking the network takes its time. One of a kind."""
+        with self._lock:
+            if reply.verb in self._at_work:
+                raise RetryLater(f"{reply.verb} is at work already; ask again after its answer")
+            self._at_work.add(reply.verb)
+        threading.Thread(target=self._do, args=(reply, request_id), name=reply.verb, daemon=True).start()
+
     def _do(self, reply: Reply, request_id: str) -> None:
+        data, problem = None, ""
         try:
-            self._answer(reply, request_id, self._plain[reply.verb]())
+            data = self._plain[reply.verb]()
         except PackshotError as error:
-            self._answer(reply, request_id, error=str(error))
+            problem = str(error)
+        finally:
+            self._at_work.discard(reply.verb)
+        self._answer(reply, request_id, data, problem)
 
     def _on_capture(self, reply: Reply) -> None:
         request = self._complete(capture_request(reply.incoming.payload, source="mqtt"))

@@ -19,7 +19,7 @@ from packshot.domain import Capture, CaptureRequest, mint_request_id
 from packshot.errors import BadMessage, ConfigError, StopDaemon
 from packshot.health import Health, device_info
 from packshot.kiosk.check import check_kiosk
-from packshot.messages import PlateVerb
+from packshot.messages import MAX_CONTROL_BYTES, PlateVerb
 from packshot.outbox import Outbox, OutboxSettings
 from packshot.platform import logs, sd_notify
 from packshot.platform.attempts import Attempts
@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 TICK_S = 0.5
 TIDY_EVERY_S = 60.0
 GRACE_S = 60.0
+LARGEST_HEARD = 2 * MAX_CONTROL_BYTES  # what a box listens to is control messages
 
 
 def main(config_path: Path | None) -> int:
@@ -90,7 +91,9 @@ class _Box:
         stack.callback(self.spool.close)
         self.cutting = wiring.build_cutting(config)
         stack.callback(self.cutting.close)
-        self.bus = wiring.build_bus(config, f"packshot-{self.device_id}", f"{self.root}/status", self._on_fatal)
+        self.bus = wiring.build_bus(
+            config, f"packshot-{self.device_id}", f"{self.root}/status", self._on_fatal, LARGEST_HEARD
+        )
         stack.callback(self.bus.close)
         self.announce = JobAnnouncer(self.bus, self.root, self.clock)
         self.outbox = self._build_outbox(stack)

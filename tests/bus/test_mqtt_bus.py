@@ -344,6 +344,22 @@ def test_a_handler_that_fails_does_not_end_the_connection(client: Callable[..., 
     assert receiver.connects == 1
 
 
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_message_larger_than_any_for_us_is_not_taken_in_and_stops_nothing(
+    client: Callable[..., Client], protocol: str
+) -> None:
+    box = client("box", protocol=protocol, max_receive_bytes=1000)
+    box.listen("box/#")
+    box.start()
+    till = client("till", max_message_bytes=3_000_000).start()
+    for payload in (bytes(2_000_000), bytes(1001), b"order"):
+        till.bus.publish("box/cmd", payload)
+    # A broker of version 5 is told the limit of whole packets, of which the topic is a part.
+    assert box.next().payload == b"order"
+    assert box.inbox.empty()
+    assert box.connects == 1
+
+
 def test_shared_subscriptions_give_each_message_to_one_of_two(client: Callable[..., Client]) -> None:
     workers = [client("worker-a"), client("worker-b")]
     for worker in workers:

@@ -222,6 +222,12 @@ class Link:
             log.warning("a message whose topic is not UTF-8 was dropped")
             self._acknowledge(message.mid, message.qos)
             return
+        if len(message.payload) > self._settings.max_receive_bytes:
+            log.warning(
+                "a message of %d bytes on %s is larger than any for us; dropped", len(message.payload), topic[:200]
+            )
+            self._acknowledge(message.mid, message.qos)
+            return
         values = message.properties
         incoming = Incoming(
             topic=topic,

@@ -28,7 +28,7 @@ class MqttSettings:
     connect_timeout_s: float = 10.0
     session_expiry_s: int = 7 * 24 * 3600  # how long a v5 broker keeps our session while we are away
     max_message_bytes: int = 256 * 1024  # largest payload we send
-    max_receive_bytes: int = 32 * 1024 * 1024  # largest packet a v5 broker may send us
+    max_receive_bytes: int = 32 * 1024 * 1024  # largest payload that is taken in; a v5 broker sends no larger packet
     receive_maximum: int = 200  # unacknowledged messages a v5 broker may have on the way to us
     will_topic: str = ""
     will_payload: bytes = b"offline"

@@ -120,7 +120,13 @@ def open_spool(config: Config, clock: Clock, owner: bool = True) -> Spool:
     return SqliteSpool(Path(section.path), limits=limits, retention=keep, clock=clock, owner=owner)
 
 
-def build_bus(config: Config, client_id: str, will_topic: str, on_fatal: OnFatal | None = None) -> Bus:
+def build_bus(
+    config: Config,
+    client_id: str,
+    will_topic: str,
+    on_fatal: OnFatal | None = None,
+    max_receive_bytes: int = MqttSettings.max_receive_bytes,
+) -> Bus:
     """A connection to the configured broker, not started; raises ConfigError for unusable TLS files."""
     from packshot.bus.mqtt import MqttBus
 
@@ -138,6 +144,7 @@ def build_bus(config: Config, client_id: str, will_topic: str, on_fatal: OnFatal
         protocol=section.protocol,
         keepalive_s=section.keepalive_s,
         max_message_bytes=section.max_message_bytes,
+        max_receive_bytes=max_receive_bytes,
         will_topic=will_topic,
     )
     return MqttBus(settings, on_fatal)
