@@ -6,9 +6,11 @@ clips. An 8-bit encoder cannot be given more than 255: so values are drawn toget
 quantisation tables in the file are made larger by 3/2 afterwards, which the decoder undoes. Channels are stored as RGB,
 since an error in a colour-difference channel could not be clipped away.
 
-Bands of rows are encoded on threads of their own and joined by restart markers (T.81, B.2.1, F.1.1.3).
+Bands of rows are encoded on threads of their own and joined by restart markers (T.81, B.2.1, F.1.1.3); what is all
+white above and below the subject is encoded once and repeated.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from math import ceil
@@ -25,10 +27,10 @@ WHITE_FROM = 253  # what the eye cannot tell from white becomes white
 SHRINK, GROW = 2, 3
 OVERSHOOTS = (24, 40, 60)  # in 1/255, before shrinking
 FINER = 4  # of quality, where no overshoot is enough
-DQT, DRI, EOI = b"\xff\xdb", b"\xff\xdd", b"\xff\xd9"
+DQT, EOI = b"\xff\xdb", b"\xff\xd9"
 START_OF_BASELINE_FRAME = 0xC0
-RST0 = 0xD0
-MOST_BLOCKS = 65_535  # that a restart interval can count
+LAST_RESTART = b"\xff\xd7"  # the eighth marker; there is one after each row of blocks, the next is the first again
+STRIP = 64  # px: eight rows of blocks
 TABLE_BYTES = 64
 BLOCK = 8
 TRIAL_COLUMNS = 64  # blocks
@@ -41,20 +43,26 @@ BASE_TABLE = (
 
 def encode_exact_white(rgb: RGB8, quality: int, icc: bytes, threads: int = 1) -> bytes:
     """A JPEG of (H, W, 3) uint8 in which every pixel that is white, or within 2 of it, decodes to (255, 255, 255)."""
-    height, width = rgb.shape[:2]
-    rows = _band_rows(height, width, threads)
+    pieces = list(_pieces(rgb, threads))
     with ThreadPoolExecutor(max(1, threads), "white") as pool:
-        bands = pool.map(lambda top: _band(rgb[top : top + rows], quality, icc), range(0, height, rows))
-        encoded = [band for band in bands if band]
-    if len(encoded) < ceil(height / rows):
+        bands = list(pool.map(lambda piece: _band(rgb[piece[0]], quality, icc), pieces))
+    if not all(bands):
         return encode_exact_white(rgb, min(quality + FINER, 100), icc, threads)
-    return _joined(encoded, height, rows // BLOCK * ceil(width / BLOCK))
+    return _joined([band for band, (_, times) in zip(bands, pieces, strict=True) for _ in range(times)], rgb.shape[0])
 
 
-def _band_rows(height: int, width: int, threads: int) -> int:
-    """Rows of a band, whole blocks: as many bands as threads, more where a marker could not count their blocks."""
-    down, across = ceil(height / BLOCK), ceil(width / BLOCK)
-    return min(ceil(down / max(1, threads)), max(1, MOST_BLOCKS // across)) * BLOCK
+def _pieces(rgb: RGB8, threads: int) -> Iterator[tuple[slice, int]]:
+    """Rows to encode, and how many times they follow each other; all but the last are whole strips."""
+    height = rgb.shape[0]
+    whole = height // STRIP
+    lowest = cv2.reduce(rgb.reshape(height, -1), 1, cv2.REDUCE_MIN)
+    seen = np.flatnonzero(lowest < WHITE_FROM) // STRIP
+    first, last = (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, 0)
+    step = max(1, ceil((last - first) / max(1, threads)))
+    parts = [(slice(0, STRIP), first)]
+    parts += [(slice(at * STRIP, min(at + step, last) * STRIP), 1) for at in range(first, last, step)]
+    parts += [(slice(last * STRIP, (last + 1) * STRIP), whole - last), (slice(whole * STRIP, height), last <= whole)]
+    yield from ((rows, int(times)) for rows, times in parts if times > 0 and rows.start < height)
 
 
 def _band(rgb: RGB8, quality: int, icc: bytes) -> bytes:
@@ -67,19 +75,17 @@ def _band(rgb: RGB8, quality: int, icc: bytes) -> bytes:
     return _encode(rgb, white, OVERSHOOTS[-1], quality, icc) if quality >= 100 else b""
 
 
-def _joined(bands: list[bytes], height: int, blocks: int) -> bytes:
-    """One JPEG of ``height`` rows of JPEGs that lie one below the other, each but the last of ``blocks`` blocks."""
-    if len(bands) == 1:
-        return bands[0]
-    places = [{marker: (at, len(payload)) for marker, at, payload in segments(band)} for band in bands]
-    frame, scan = (places[0][marker][0] for marker in (START_OF_BASELINE_FRAME, START_OF_SCAN))
-    head = bands[0][: frame + 5] + height.to_bytes(2) + bands[0][frame + 7 : scan]
-    parts = [head, DRI + (4).to_bytes(2) + blocks.to_bytes(2), bands[0][scan : scan + 4 + places[0][START_OF_SCAN][1]]]
-    for index, (band, place) in enumerate(zip(bands, places, strict=True)):
-        scan, length = place[START_OF_SCAN]
-        parts += [bytes([0xFF, RST0 + (index - 1) % 8])] if index else []
-        parts += [band[scan + 4 + length : -len(EOI)]]
-    return b"".join([*parts, EOI])
+def _joined(bands: list[bytes], height: int) -> bytes:
+    """One JPEG of ``height`` rows of JPEGs that lie one below the other, each but the last of whole strips."""
+    head = b""
+    scans = []
+    for band in bands:
+        places = {marker: at for marker, at, _ in segments(band)}
+        frame, scan = places[START_OF_BASELINE_FRAME], places[START_OF_SCAN]
+        start = scan + 2 + int.from_bytes(band[scan + 2 : scan + 4])
+        head = head or band[: frame + 5] + height.to_bytes(2) + band[frame + 7 : start]
+        scans.append(band[start : -len(EOI)])
+    return head + LAST_RESTART.join(scans) + EOI
 
 
 def is_exact(data: bytes, white: Gray8) -> bool:
@@ -125,7 +131,8 @@ def _encode(rgb: RGB8, white: Gray8, overshoot: int, quality: int, icc: bytes) -
     pixels = np.asarray(cv2.copyTo(beyond, white, shrunk), np.uint8)
     out = BytesIO()
     table = [SHRINK * step for step in _steps(quality)]
-    Image.fromarray(pixels).save(out, "JPEG", qtables=[table], keep_rgb=True, subsampling=0, icc_profile=icc)
+    options = {"qtables": [table], "keep_rgb": True, "subsampling": 0, "restart_marker_rows": 1}
+    Image.fromarray(pixels).save(out, "JPEG", icc_profile=icc, **options)
     return _grown(out.getvalue())
 
 
