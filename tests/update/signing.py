@@ -14,7 +14,17 @@ from typing import Any
 
 import msgspec
 from securesystemslib.signer import CryptoSigner
-from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import (
+    DelegatedRole,
+    Delegations,
+    Metadata,
+    MetaFile,
+    Root,
+    Snapshot,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
 
 from packshot.update.manifest import Channel, ChannelRelease, DeployFile, File, Manifest, Rollout, UpdaterPart, encode
 
@@ -26,10 +36,14 @@ WHEELS = {
 BUILT_AT = "2026-11-01T00:00:00Z"
 EVERYBODY = Rollout(percent=100)
 ROLES = (Timestamp.type, Snapshot.type, Targets.type)
+CHANNELS = "channels"
 
 
 class SignedRepository:
-    """Root 2 of 3, one key for each other role, consistent snapshots; ``folder`` is what a web server would serve."""
+    """Root 2 of 3, one key for each other role, channels delegated, consistent snapshots.
+
+    ``folder`` is what a web server would serve.
+    """
 
     def __init__(self, folder: Path, days: int = 30) -> None:
         self.folder = folder
@@ -37,7 +51,8 @@ class SignedRepository:
         self.keys = {role: [CryptoSigner.generate_ed25519()] for role in ROLES}
         self.keys[Root.type] = [CryptoSigner.generate_ed25519() for _ in range(3)]
         self.releases: list[ChannelRelease] = []
-        self.targets = Targets(expires=self.expires)
+        self.targets, self.channels = Targets(expires=self.expires), Targets(expires=self.expires)
+        self._delegate_channels(CryptoSigner.generate_ed25519())
         self.versions = {Timestamp.type: 0, Snapshot.type: 0, Targets.type: 0}
         (folder / "metadata").mkdir(parents=True)
         self.root = Root(expires=self.expires, consistent_snapshot=True)
@@ -46,6 +61,12 @@ class SignedRepository:
                 self.root.add_key(signer.public_key, role)
         self.root.roles[Root.type].threshold = 2
         self.publish_root()
+
+    def _delegate_channels(self, signer: CryptoSigner) -> None:
+        self._channels_signer = signer
+        key = signer.public_key
+        role = DelegatedRole(CHANNELS, [key.keyid], 1, terminating=True, paths=[f"{CHANNELS}/*"])
+        self.targets.delegations = Delegations({key.keyid: key}, {CHANNELS: role})
 
     @property
     def anchor(self) -> bytes:
@@ -97,11 +118,14 @@ class SignedRepository:
         path = self.stored(target, info.hashes["sha256"])
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        self.targets.targets[target] = info
+        self._listed(target).targets[target] = info
+
+    def _listed(self, target: str) -> Targets:
+        return self.channels if target.startswith(f"{CHANNELS}/") else self.targets
 
     def stored(self, target: str, digest: str = "") -> Path:
         """Where a target lies in the folder."""
-        digest = digest or self.targets.targets[target].hashes["sha256"]
+        digest = digest or self._listed(target).targets[target].hashes["sha256"]
         folder, _, name = target.rpartition("/")
         return self.folder / "targets" / folder / f"{digest}.{name}"
 
@@ -110,13 +134,14 @@ class SignedRepository:
         self.add(f"channels/{channel}.json", encode(Channel(1, channel, tuple(self.releases))))
         for role in roles:
             self.versions[role] += 1
-        meta = {"targets.json": MetaFile(self.versions[Targets.type])}
-        self.targets.version = self.versions[Targets.type]
-        self.targets.expires = self.expires
+        self.targets.version = self.channels.version = self.versions[Targets.type]
+        self.targets.expires = self.channels.expires = self.expires
+        meta = {f"{name}.json": MetaFile(self.targets.version) for name in (Targets.type, CHANNELS)}
         snapshot = Snapshot(self.versions[Snapshot.type], expires=self.expires, meta=meta)
         timestamp = Timestamp(self.versions[Timestamp.type], expires=self.expires)
         timestamp.snapshot_meta = MetaFile(self.versions[Snapshot.type])
         self.write(f"{self.targets.version}.targets.json", self.targets)
+        self.write(f"{self.targets.version}.{CHANNELS}.json", self.channels, [self._channels_signer])
         self.write(f"{snapshot.version}.snapshot.json", snapshot)
         self.write("timestamp.json", timestamp)
 

@@ -119,7 +119,8 @@ class TufRepository:
         return info
 
     def _info(self, target: str) -> TargetFile:
-        with disk_errors("the repository's metadata"), self._translated(target):
+        self._fetcher.last = target  # where no metadata of a delegated role has to be fetched for it
+        with disk_errors("the repository's metadata"), self._translated():
             info = self._updater.get_targetinfo(target)
         if info is None:
             raise UpdateRefused(f"{target}: not signed by this repository")
