@@ -1,6 +1,7 @@
 """From a cutout to the files that storefronts and retouchers take, by preset."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,7 @@ from packshot.encode.port import EncodeSettings, Patch, Photo, PictureEncoder, P
 from packshot.errors import BadImage
 from packshot.matting.band import plain
 from packshot.matting.compose import add_contact_shadow, lay_on_colour, lay_on_picture
+from packshot.matting.foreground import Run
 from packshot.presets import Layout, Preset, lay_out
 
 RGB8 = NDArray[np.uint8]
@@ -30,10 +32,11 @@ class Picture:
 
 
 class Composer:
-    """Turns cutouts into files by preset."""
+    """Turns cutouts into files by preset, on as many threads as are given."""
 
-    def __init__(self, encoder: PictureEncoder) -> None:
+    def __init__(self, encoder: PictureEncoder, threads: int = 2) -> None:
         self._encoder = encoder
+        self._threads = threads
 
     def picture(self, result: CutResult, preset: Preset, background: RGB8 | None = None) -> Picture:
         """The picture that a preset asks for; ``background`` (a photo) replaces the preset's colour.
@@ -41,16 +44,16 @@ class Composer:
         Raises ValueError for a cutout without a subject (its verdict is EMPTY) unless the frame is the photo's.
         """
         form, layout = PictureFormat(preset.format), _layout(result, preset)
+        with ThreadPoolExecutor(self._threads, "compose") as pool:
+            pixels = _pixels(result, layout, preset, background, pool.map if self._threads > 1 else map)
 
-        def settings(quality: int) -> EncodeSettings:
-            return EncodeSettings(form, quality, preset.exact_background and background is None)
+        def encoded(quality: int) -> bytes:
+            settings = EncodeSettings(form, quality, preset.exact_background and background is None)
+            if isinstance(pixels, Patch):
+                return self._encoder.encode_rgba(pixels, settings)
+            return self._encoder.encode_rgb(pixels, settings)
 
-        if preset.colour is None and background is None:
-            patch = _shadowed(_patch(result, layout), preset.shadow)
-            data = _under_ceiling(lambda quality: self._encoder.encode_rgba(patch, settings(quality)), preset)
-        else:
-            rgb = _opaque(result, layout, preset, background)
-            data = _under_ceiling(lambda quality: self._encoder.encode_rgb(rgb, settings(quality)), preset)
+        data = _under_ceiling(encoded, preset)
         return Picture(data, form.media_type, layout.width, layout.height)
 
     def mask(self, result: CutResult) -> Picture:
@@ -87,24 +90,30 @@ def _layout(result: CutResult, preset: Preset) -> Layout:
     return lay_out(result.bbox[2], result.bbox[3], preset)
 
 
-def _patch(result: CutResult, layout: Layout) -> Patch:
-    as_it_is = result.bbox is None or result.bbox[2:] == (layout.subject_width, layout.subject_height)
-    rgba = result.box_rgba if as_it_is else result.subject.scaled(layout.subject_width, layout.subject_height)
+def _pixels(result: CutResult, layout: Layout, preset: Preset, background: RGB8 | None, run: Run) -> Patch | RGB8:
+    """A patch with transparency, or the whole opaque picture."""
+    if preset.colour is None and background is None:
+        return _shadowed(_patch(result, layout, run), preset.shadow)
+    return _opaque(result, layout, preset, background, run)
+
+
+def _patch(result: CutResult, layout: Layout, run: Run) -> Patch:
+    rgba = result.subject.scaled(layout.subject_width, layout.subject_height, run) if result.bbox else result.box_rgba
     return Patch(rgba, layout.top, layout.left, layout.height, layout.width)
 
 
-def _opaque(result: CutResult, layout: Layout, preset: Preset, background: RGB8 | None) -> RGB8:
+def _opaque(result: CutResult, layout: Layout, preset: Preset, background: RGB8 | None, run: Run) -> RGB8:
     """The cutout on a picture or on the preset's colour, with the preset's shadow."""
     colour = preset.colour or (255, 255, 255)
     if background is not None or preset.shadow:
-        patch = _shadowed(_patch(result, layout), preset.shadow)
+        patch = _shadowed(_patch(result, layout, run), preset.shadow)
         whole = _whole(patch)
         return lay_on_colour(whole, colour) if background is None else lay_on_picture(whole, background)
     canvas = plain(layout.height, layout.width, colour)
     if result.bbox is not None:
         rows = slice(layout.top, layout.top + layout.subject_height)
         columns = slice(layout.left, layout.left + layout.subject_width)
-        canvas[rows, columns] = result.subject.laid(layout.subject_width, layout.subject_height, colour)
+        canvas[rows, columns] = result.subject.laid(layout.subject_width, layout.subject_height, colour, run)
     return canvas
 
 

@@ -1,5 +1,7 @@
 """A subject's pixels at its own size and at others."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -51,3 +53,14 @@ def test_a_subject_with_its_own_colours_is_taken_as_it_is() -> None:
 
     np.testing.assert_array_equal(again.rgba(), part.rgba())
     np.testing.assert_array_equal(again.scaled(350, 280), scale_rgba(part.rgba(), 350, 280))
+
+
+@pytest.mark.parametrize("size", [(700, 560), (630, 504)])
+def test_strips_on_threads_give_the_same_pixels(size: tuple[int, int]) -> None:
+    part = subject("fur")
+
+    with ThreadPoolExecutor(3) as pool:
+        made, laid = part.scaled(*size, pool.map), part.laid(*size, (255, 0, 255), pool.map)
+
+    np.testing.assert_array_equal(made, part.scaled(*size))
+    np.testing.assert_array_equal(laid, part.laid(*size, (255, 0, 255)))

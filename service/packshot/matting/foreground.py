@@ -5,7 +5,8 @@ colours reach far into hair, is Germer et al.: Fast Multi-Level Foreground Estim
 on in tiles that hold an edge, the last correction uses the photo's own pixels.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -19,6 +20,9 @@ Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
 Alpha8 = NDArray[np.uint8]
+
+Run = Callable[[Callable[[slice], None], Iterable[slice]], Iterable[None]]
+"""How work is done strip by strip: the built-in ``map``, or that of a thread pool."""
 
 TINY = np.float32(1e-4)
 AROUND = 96  # px: how far colours beside the band are looked at
@@ -129,7 +133,7 @@ def _fused(rgb: RGB8, alpha: Alpha8, start: Colours, settings: ColourSettings) -
     return Colours(_eight_bits(foreground), _eight_bits(background))
 
 
-def decontaminate(rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | None = None) -> RGBA8:
+def decontaminate(rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | None = None, run: Run = map) -> RGBA8:
     """The cutout (h, w, 4) uint8, straight alpha, of a picture ``rgb`` (h, w, 3) with ``alpha`` (h, w), both uint8.
 
     Estimated colour where alpha is soft, the picture's where it is 255, zero where it is 0. ``place`` says which part
@@ -139,37 +143,48 @@ def decontaminate(rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | Non
     cv2.insertChannel(alpha, rgba, 3)
     rgba = np.asarray(cv2.copyTo(rgba, alpha), np.uint8)
     pixels = rgba.view(np.uint32).reshape(-1)
-    for at, coverage, foreground in _soft_pixels(rgb, alpha, colours, place):
+
+    def colour(rows: slice) -> None:
+        at, coverage, foreground = _soft_pixels(rgb, alpha, colours, place, rows)
         pixels[at] = np.column_stack([foreground, coverage]).view(np.uint32)[:, 0]
+
+    deque(run(colour, strips(0, alpha.shape[0])), maxlen=0)
     return rgba
 
 
 def lay_subject(
-    rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | None, backdrop: tuple[int, int, int]
+    rgb: RGB8,
+    alpha: Alpha8,
+    colours: Colours,
+    place: Place | None,
+    backdrop: tuple[int, int, int],
+    run: Run = map,
 ) -> RGB8:
     """``decontaminate`` laid on one colour, (h, w, 3) uint8, without the detour over RGBA."""
     mixed = np.asarray(cv2.copyTo(rgb, alpha, plain(alpha.shape[0], alpha.shape[1], backdrop)), np.uint8)
     pixels, below = mixed.reshape(-1, 3), np.array(backdrop, np.float32)
-    for at, coverage, foreground in _soft_pixels(rgb, alpha, colours, place):
+
+    def mix(rows: slice) -> None:
+        at, coverage, foreground = _soft_pixels(rgb, alpha, colours, place, rows)
         share = _three(_unit(coverage))
         pixels[at] = _rounded(foreground * share + below * (1 - share))
+
+    deque(run(mix, strips(0, alpha.shape[0])), maxlen=0)
     return mixed
 
 
 def _soft_pixels(
-    rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | None
-) -> Iterator[tuple[Index, Alpha8, RGB8]]:
-    """Flat index (N,), alpha (N,) and own colour (N, 3) of the pixels between 0 and 255, strip by strip."""
-    place = place or Place.whole(*alpha.shape)
-    band, width = in_between(alpha), np.int32(alpha.shape[1])
-    for rows in strips(0, alpha.shape[0]):
-        x, y = points(band[rows], 0, rows.start)
-        if len(x):
-            at = y * width + x
-            image, coverage = rgb.reshape(-1, 3).take(at, axis=0), alpha.reshape(-1).take(at)
-            near = place.within(x, y, *alpha.shape)
-            foreground, background = samples((colours.foreground, colours.background), *near)
-            yield at, coverage, _corrected(image, _unit(coverage), foreground, background)
+    rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | None, rows: slice
+) -> tuple[Index, Alpha8, RGB8]:
+    """Flat index (N,), alpha (N,) and own colour (N, 3) of the pixels between 0 and 255 in some rows."""
+    x, y = points(in_between(alpha[rows]), 0, rows.start)
+    at = y * np.int32(alpha.shape[1]) + x
+    image, coverage = rgb.reshape(-1, 3).take(at, axis=0), alpha.reshape(-1).take(at)
+    if not len(x):
+        return at, coverage, image
+    near = (place or Place.whole(*alpha.shape)).within(x, y, *alpha.shape)
+    foreground, background = samples((colours.foreground, colours.background), *near)
+    return at, coverage, _corrected(image, _unit(coverage), foreground, background)
 
 
 def _corrected(image: RGB8, a: Float, foreground: Float, background: Float) -> RGB8:

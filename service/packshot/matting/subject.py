@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from packshot.matting.band import Place
 from packshot.matting.compose import lay_on_colour, resize, scale_rgba
-from packshot.matting.foreground import Colours, decontaminate, lay_subject
+from packshot.matting.foreground import Colours, Run, decontaminate, lay_subject
 
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
@@ -28,29 +28,29 @@ class Subject:
     colours: Colours | None = None
     place: Place | None = None
 
-    def rgba(self) -> RGBA8:
-        """(h, w, 4) uint8 straight alpha, zero where alpha is."""
+    def rgba(self, run: Run = map) -> RGBA8:
+        """(h, w, 4) uint8 straight alpha, zero where alpha is; ``run`` may do strips at the same time."""
         if not self.alpha.size:
             return np.zeros((*self.alpha.shape, 4), np.uint8)
         if self.colours is None:
             return np.asarray(cv2.copyTo(np.dstack([self.rgb, self.alpha]), self.alpha), np.uint8)
-        return decontaminate(self.rgb, self.alpha, self.colours, self.place)
+        return decontaminate(self.rgb, self.alpha, self.colours, self.place, run)
 
-    def laid(self, width: int, height: int, colour: tuple[int, int, int]) -> RGB8:
+    def laid(self, width: int, height: int, colour: tuple[int, int, int], run: Run = map) -> RGB8:
         """``scaled`` laid on one colour, (height, width, 3) uint8."""
         if self.colours is None:
             return lay_on_colour(self.scaled(width, height), colour)
         rgb, alpha = resize(self.rgb, width, height), resize(self.alpha, width, height)
-        return lay_subject(rgb, alpha, self.colours, self.place, colour)
+        return lay_subject(rgb, alpha, self.colours, self.place, colour, run)
 
-    def scaled(self, width: int, height: int) -> RGBA8:
+    def scaled(self, width: int, height: int, run: Run = map) -> RGBA8:
         """The same at (height, width, 4).
 
         Photo and alpha are scaled first, and the edge gets its colour at the new size: fewer pixels, same mixture.
         """
         if self.alpha.shape == (height, width):
-            return self.rgba()
+            return self.rgba(run)
         if self.colours is None:
             return scale_rgba(self.rgba(), width, height)
         rgb, alpha = resize(self.rgb, width, height), resize(self.alpha, width, height)
-        return decontaminate(rgb, alpha, self.colours, self.place)
+        return decontaminate(rgb, alpha, self.colours, self.place, run)

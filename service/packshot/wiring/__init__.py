@@ -71,7 +71,7 @@ def build_cutting(config: Config) -> Cutting:
         accelerator=accelerator,
         engine_problem=engine_problem,
         cutter=Cutter(accelerator, decoder, options, threads=threads),
-        composer=Composer(FileEncoder(threads)),
+        composer=Composer(FileEncoder(threads), threads),
         options=options,
         presets=presets,
         decoder=decoder,
