@@ -166,8 +166,9 @@ def lay_subject(
 
     def mix(rows: slice) -> None:
         at, coverage, foreground = _soft_pixels(rgb, alpha, colours, place, rows)
-        share = _three(_unit(coverage))
-        pixels[at] = _rounded(foreground * share + below * (1 - share))
+        if len(at):
+            share = _three(_unit(coverage))
+            pixels[at] = _rounded(foreground * share + below * (1 - share))
 
     deque(run(mix, strips(0, alpha.shape[0])), maxlen=0)
     return mixed
