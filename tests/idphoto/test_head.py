@@ -95,3 +95,15 @@ def test_chin_and_crown_over_many_heads(finder: FaceFinder) -> None:
     chin, crown = np.sqrt(np.mean(np.square(errors), axis=0))
     assert chin < 0.022
     assert crown < 0.040
+
+
+def test_the_darkest_skin_has_as_clear_a_chin(finder: FaceFinder) -> None:
+    errors = []
+    for seed in (300, 302, 402, 404, 405, 408):
+        photo, truth = render(any_look(seed, "VI"))
+        photo = cv2.imdecode(
+            cv2.imencode(".jpg", photo[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 90))[1], cv2.IMREAD_COLOR
+        )
+        chin = measure_head(photo[..., ::-1], None, finder.find(photo[..., ::-1])[0]).chin
+        errors.append((chin - truth.chin[1]) / (truth.chin[1] - truth.crown[1]))
+    assert np.sqrt(np.mean(np.square(errors))) < 0.018

@@ -28,6 +28,7 @@ TREND = 0.30  # half length over which a change is no edge
 LIGHTER = 0.4  # what an edge counts below which it is lighter: under a chin there is shadow
 SEEN_SD = 0.04  # of a chin with a clear edge
 WORKING_EYES = 48.0  # px between the eyes at which a head is measured
+FACE_GREY, MOST_GAIN = 0.48, 2.5  # sRGB value that a darker face is raised to, or a chin in it would be no clear edge
 CROWN_HALF = 0.55  # half width of the columns in which hair is looked for
 NO_ALPHA_BELOW = 0.75  # mean alpha of a face, under which the cutout did not take the head for the subject
 
@@ -79,10 +80,23 @@ def _view(pixels: RGB8, alpha: Alpha8 | None, face: Face) -> _View:
     scale = min(1.0, WORKING_EYES / face.eye_distance)
     size = (max(8, round(pixels.shape[1] * scale)), max(8, round(pixels.shape[0] * scale)))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
-    x, y = face.between_eyes
     shape = None if alpha is None else np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return _View(lab, shape, (x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5, face.eye_distance * scale)
+    x, y = ((place + 0.5) * scale - 0.5 for place in face.between_eyes)
+    eyes = face.eye_distance * scale
+    lab = cv2.cvtColor(_raised(np.asarray(small, np.uint8), x, y, eyes), cv2.COLOR_RGB2LAB)
+    return _View(np.asarray(lab, np.float32), shape, x, y, eyes)
+
+
+def _raised(pixels: RGB8, x: float, y: float, eyes: float) -> NDArray[np.float32]:
+    """The photo in [0, 1], exposed longer where the face below the eyes is dark, so that every skin is measured alike.
+
+    A factor on sRGB values is one on light, too, as far as sRGB is a power.
+    """
+    rows = slice(max(0, int(y + 0.3 * eyes)), max(1, int(y + 1.2 * eyes)))
+    face = pixels[rows, max(0, int(x - 0.6 * eyes)) : max(1, int(x + 0.6 * eyes))]
+    grey = float(np.median(face)) / 255 if face.size else 1.0
+    gain = float(np.clip(FACE_GREY / max(grey, 1e-3), 1.0, MOST_GAIN))
+    return np.asarray(np.minimum(pixels.astype(np.float32) * np.float32(gain / 255), 1.0), np.float32)
 
 
 def _chin(view: _View) -> tuple[float, float]:
