@@ -1,6 +1,6 @@
 """Installs with real environments are killed at moments drawn from a seed; each box comes back old or new, and whole.
 
-PACKSHOT_UPDATE_KILLS=200 PACKSHOT_UPDATE_SEED=7 .venv/bin/pytest tests/update/test_kills.py
+``tools/test-update`` kills 200 times; with another seed: ``UPDATE_SEED=7 tools/test-update``
 """
 
 import os
@@ -20,8 +20,8 @@ from tests.update.wheels import wheelhouse
 
 pytestmark = [pytest.mark.faults]
 
-KILLS = int(os.environ.get("PACKSHOT_UPDATE_KILLS", "5"))
-SEED = int(os.environ.get("PACKSHOT_UPDATE_SEED", "1"))
+KILLS = int(os.environ.get("UPDATE_KILLS", "5"))
+SEED = int(os.environ.get("UPDATE_SEED", "1"))
 REPOSITORY = Path(__file__).resolve().parents[2]
 LIMIT_S = 30.0 * KILLS + 120
 

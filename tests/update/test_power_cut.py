@@ -1,5 +1,7 @@
 """An install is killed, or refused room, at every call that changes the disk; afterwards the box runs old or new, says
 so truly, and the next install brings it to where it was going.
+
+``tools/test-update`` goes through every call; without it, every ninth is taken.
 """
 
 import mmap
@@ -29,7 +31,7 @@ CALLS = (*FLUSHES, *NAMES, *WRITES)
 TAKEN_BACK = {"0.2.0": Behaviour(broken=frozenset({"camera"}))}
 CRASHING = {"0.2.0": Behaviour(crashes_after_s=2.0)}
 FEW = 9
-"""Without ``slow``, every so manyth call only."""
+each_call = pytest.mark.skipif("UPDATE_EVERY_CALL" not in os.environ, reason="every call: tools/test-update")
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,7 @@ def test_killed_at_some_calls_the_box_runs_old_or_new_and_converges(scene: Scene
     kill(scene, scene.of((*FLUSHES, *NAMES), FEW))
 
 
-@pytest.mark.slow
+@each_call
 def test_killed_at_every_flush_and_every_change_of_a_name_it_converges(scene: Scene) -> None:
     kill(scene, scene.of((*FLUSHES, *NAMES)))
 
@@ -214,7 +216,7 @@ def test_no_room_at_some_calls_is_said_in_one_line_and_the_box_serves(scene: Sce
     no_room(scene, scene.of(CALLS, 2 * FEW))
 
 
-@pytest.mark.slow
+@each_call
 def test_no_room_at_any_call_is_said_in_one_line_and_the_box_serves(scene: Scene) -> None:
     no_room(scene, scene.of(CALLS))
 
