@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 PACKAGES = "systemd systemd-sysv dbus udev python3 python3-venv iproute2 ca-certificates openssl openssh-server"
 STATE = "var/lib/packshot-updater/state.json"
 UPDATER = ("/opt/packshot/updater/run", "update")
-SLOW_S = 300.0
+SLOW_S = 600.0
 
 
 class Box(Device):
