@@ -14,6 +14,7 @@ TRACED = "mkdir,write,pwrite64,fsync,fdatasync,rename,unlink,rmdir,sendto,recvfr
 LINE = re.compile(r"^(\d+) +(?:<\.\.\. )?(\w+)( resumed>|\()(.*)$")
 OPEN_PATH = re.compile(r"^\d+<([^>]*)>")
 NAMED_PATH = re.compile(r'^"([^"]*)"')
+LET_GO_S = 10.0
 TEXT = 120  # bytes of each message: enough for its topic
 
 
@@ -88,7 +89,11 @@ class Tracer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._process.terminate()
-        self._process.communicate(timeout=60)
+        try:
+            self._process.communicate(timeout=LET_GO_S)
+        except subprocess.TimeoutExpired:  # strace 6.1 may wait for ever for a thread of a process that it has killed
+            self._process.kill()
+            self._process.communicate()
 
     @property
     def injected(self) -> bool:
