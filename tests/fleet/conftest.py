@@ -30,12 +30,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         item.add_marker(pytest.mark.fleet)
         item.add_marker(pytest.mark.timeout(1800))
-        if "fleet" not in getattr(item, "fixturenames", ()):
-            continue
-        if missing:
-            item.add_marker(pytest.mark.skip(reason=f"fleet tests: {missing}"))
-        elif item.get_closest_marker("slow") and not LONG:
+        if item.get_closest_marker("slow") and not LONG:
             item.add_marker(pytest.mark.skip(reason="the long life of a fleet: tools/test-fleet"))
+        elif missing and "fleet" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.skip(reason=f"fleet tests: {missing}"))
 
 
 @pytest.fixture(scope="session", autouse=True)

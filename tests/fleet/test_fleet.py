@@ -60,6 +60,7 @@ def test_a_good_release_reaches_every_box_and_no_capture_is_lost(fleet: Fleet) -
         assert (fleet.folder / "receipts" / "2.0.0" / f"{box.id}.json").exists()
 
 
+@pytest.mark.slow
 def test_the_same_rollout_again_changes_nothing(fleet: Fleet) -> None:
     fleet.story.chapter("2.0.0 is rolled out once more")
     pids = {name: box.property("packshotd", "MainPID") for name, box in fleet.boxes.items()}

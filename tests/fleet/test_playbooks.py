@@ -15,7 +15,6 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([ANSIBLE / "env", *command], capture_output=True, text=True, cwd=ANSIBLE)
 
 
-@pytest.mark.slow
 def test_ansible_lint_finds_nothing() -> None:
     done = run("ansible-lint", "--nocolor")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -106,6 +106,7 @@ def test_a_release_that_is_bad_on_some_stops_at_the_canaries(boxes: Paper) -> No
     assert boxes.reached() == set(NAMES[:3])
 
 
+@pytest.mark.slow
 def test_an_unreachable_canary_stops_and_the_next_run_goes_on_where_it_stopped(boxes: Paper) -> None:
     done = boxes.roll_out(unreachable=NAMES[1])
     assert done.returncode != 0
@@ -116,6 +117,7 @@ def test_an_unreachable_canary_stops_and_the_next_run_goes_on_where_it_stopped(b
     assert boxes.reached() == set(NAMES) - {NAMES[0], NAMES[2]}
 
 
+@pytest.mark.slow
 def test_of_a_wide_batch_some_may_be_switched_off(boxes: Paper) -> None:
     done = boxes.roll_out(unreachable=NAMES[4], update_required_percent=60)
     assert "GO: 2 of 3 boxes" in done.stdout
