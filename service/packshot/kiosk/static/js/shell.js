@@ -109,6 +109,8 @@ function showLost() {
   if (byId("lost")) return;
   document.body.append(el("div", { class: "lost", id: "lost", role: "alert" }, t("lost")));
   document.body.dataset.link = "lost";
+  byId("status").dataset.tone = "bad";
+  byId("status").textContent = t("status.lost");
 }
 
 function showFound() {

@@ -13,7 +13,7 @@ export function configuration(place) {
   const heads = ["key", "value", "origin"].map((key) => el("th", { scope: "col" }, t(`admin.col.${key}`)));
   place.append(
     el("div", { class: "filters" }, search, el("label", { class: "check" }, only, t("admin.config.changed"))),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("admin.configuration") }, el("table", {}, el("thead", {}, el("tr", {}, ...heads)), rows)),
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("admin.configuration") }, el("table", { class: "stacked" }, el("thead", {}, el("tr", {}, ...heads)), rows)),
     el("p", { class: "muted small" }, t("admin.config.text")),
   );
   let settings = [];

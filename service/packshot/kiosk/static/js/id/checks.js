@@ -21,9 +21,16 @@ export function figureText(value, unit) {
   return `${figure(value, digits)}${words[unit] ?? (unit ? ` ${unit}` : "")}`;
 }
 
+/** "1", "± 5°", "31.5 – 36 mm": the unit once. */
+function between(low, high, unit) {
+  if (low === high) return figureText(low, unit);
+  if (low === -high) return `± ${figureText(high, unit)}`;
+  return `${figureText(low, unit).replace(/[^\d]+$/, "")} – ${figureText(high, unit)}`;
+}
+
 /** What is wanted: "70 to 80 %", "at least 90 px". */
 export function wantedText({ low, high, unit }) {
-  if (low !== null && high !== null) return low === high ? figureText(low, unit) : `${figureText(low, unit)} – ${figureText(high, unit)}`;
+  if (low !== null && high !== null) return between(low, high, unit);
   if (low !== null) return t("id.least", { figure: figureText(low, unit) });
   if (high !== null) return t("id.most", { figure: figureText(high, unit) });
   return "";

@@ -35,6 +35,7 @@ export class Made {
       "div", { class: "photo" },
       el("div", { class: "paper" }, el("img", { id: "made-photo", src: address("photo.jpg"), alt: t("id.photo") })),
       el("p", { class: "small muted", id: "untouched" }, t(photo.record.pixels_changed ? "id.replaced" : "id.untouched")),
+      el("p", { class: "small muted", id: "unjudged" }, t("id.unjudged")),
     );
   }
 
