@@ -12,7 +12,7 @@ from packshot.cli.cut_files import STDIO, Outputs, find_photos, read_photo, tell
 from packshot.errors import GiveUpCapture, UsageError
 from packshot.idphoto.attest import finding_dict
 from packshot.idphoto.findings import Finding, State
-from packshot.idphoto.wording import say
+from packshot.idphoto.wording import NOT_JUDGED, say
 from packshot.portrait import SHEET_DPI, Portrait, Studio
 
 MARKS = {State.OK: "ok", State.UNSURE: "look", State.NOT_OK: "NO"}
@@ -117,13 +117,14 @@ def _tell(photo: Path, target: Path | None, made: Portrait, as_json: bool) -> No
     print(f"{photo}: {made.spec.title}: {size}", file=stream)
     for finding in made.findings:
         print(_line(finding), file=stream)
+    print(f"  look not judged, check yourself: {NOT_JUDGED}", file=stream)
 
 
 def _line(finding: Finding) -> str:
     facts = finding_dict(finding)
-    low, high = (f"{facts[end]:g}" if facts[end] is not None else "" for end in ("low", "high"))
+    low, high = (f"{facts[end]:.4g}" if facts[end] is not None else "" for end in ("low", "high"))
     wanted = f"({low}..{high} {finding.unit})".replace(" )", ")") if low or high else ""
-    figure = "" if finding.figure is None else f"{finding.figure:g}"
+    figure = "" if finding.figure is None else f"{finding.figure:.4g}"
     return (
         f"  {MARKS[finding.state]:4} {finding.rule.value:19} {figure:>8} {wanted:24} "
         f"{finding.confidence:4.0%} sure  {say(finding.message)}"

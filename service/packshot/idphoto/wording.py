@@ -63,6 +63,8 @@ MESSAGES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+NOT_JUDGED = "eyes open and on the camera, mouth closed, no glare on glasses"
+
 
 class NoPortrait(GiveUpCapture):
     """No ID photo can be made of this photo. ``message`` is a key of ``MESSAGES``, ``values`` fills it in."""
