@@ -108,6 +108,16 @@ def test_a_drifted_plate_lowers_the_error(kind: str, gain: float) -> None:
     assert by_plate < without / gain
 
 
+def test_white_that_goes_on_beyond_the_mask_is_no_shadow() -> None:
+    """A mask of 80 wanders by 10 px here: what it leaves out is darker than the plate, as a shadow would be."""
+    error = 0.0
+    for seed in (1, 3):
+        scene = make_scene("white", HEIGHT, WIDTH, seed)
+        error += sad(cut(scene, drifted_plate(scene, seed), coarse_mask(scene.alpha, 80, 1.0, seed)), scene)
+
+    assert error < 0.33
+
+
 def test_what_the_network_missed_is_seen_by_the_difference() -> None:
     """White on white: the network saw half of the product, the plate shows all of it."""
     scene = make_scene("white", HEIGHT, WIDTH, 2)

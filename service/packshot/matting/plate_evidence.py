@@ -18,6 +18,8 @@ AGREEMENT_PX = 5
 class DifferenceSettings:
     """How much a difference from the plate counts; ``noise_floor`` in 1/255, ``*_z`` and ``trust`` in sigmas.
 
+    ``nearby_px``, ``mask_error_px``: the windows, in px of the working picture, in which the product's own darkness is
+    taken and in which it may go on beyond the mask, if it differs from that by less than the share ``alike``.
     ``trust``: how far foreground and background must lie apart for alpha to come from their colours, and fully so.
     """
 
@@ -25,6 +27,9 @@ class DifferenceSettings:
     sure_z: float = 4.0
     agree_z: float = 2.5
     shadow_floor: float = 0.35
+    nearby_px: int = 41
+    mask_error_px: int = 21
+    alike: float = 0.1
     lift_to: float = 0.3
     max_lift: float = 8.0
     trust: tuple[float, float] = (3.0, 6.0)
@@ -44,10 +49,13 @@ def subject_evidence(photo: RGB8, background: RGB8, mask: Float, noise: float, s
     evidence[
         cv2.dilate(scales[-1], wide) < settings.agree_z
     ] = -5.0  # no difference all round: a hole, whatever the mask
-    shadow = _is_shadow(photo, background, difference, settings)
+    dimmed, plain = _dimmed(photo, background)
+    beside = _beside_and_alike(dimmed, mask, settings)
+    shadow = plain & (dimmed > settings.shadow_floor) & (np.einsum("hwc->hw", difference) < 0) & ~beside
     evidence[shadow & (mask < 0.1)] = 0.0  # near the subject the mask decides, and the guided filter finds the edge
     evidence[shadow & (mask < 0.02)] = -2.0
     prior = np.clip(np.log((mask + 1e-4) / (1 - mask + 1e-4)), -5, 5) * 0.6
+    prior[beside] = np.maximum(prior[beside], 0.0)
     log_odds = cv2.GaussianBlur((evidence + prior).astype(np.float32), (0, 0), 0.8)
     return np.asarray(1 / (1 + np.exp(-2 * log_odds)), np.float32)
 
@@ -76,12 +84,24 @@ def _significance(difference: Float, size: int, noise: float) -> Float:
     return np.asarray(inside / np.float32(sigma), np.float32)
 
 
-def _is_shadow(photo: RGB8, background: RGB8, difference: Float, settings: DifferenceSettings) -> Bool:
-    """Where the photo is the plate, darkened alike in all channels."""
+def _dimmed(photo: RGB8, background: RGB8) -> tuple[Float, Bool]:
+    """How bright the photo is as a share of the plate, (h, w), and where all channels agree that it is darker."""
     ratio = cv2.blur(photo, (5, 5)).astype(np.float32) / np.maximum(cv2.blur(background, (5, 5)), 8)
     red, green, blue = cv2.split(ratio)
-    dimmed = (red + green + blue) / 3
+    dimmed = np.asarray((red + green + blue) / 3, np.float32)
     spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
-    alike = spread < 0.06
-    darker = (dimmed > settings.shadow_floor) & (dimmed < 1.0) & (np.einsum("hwc->hw", difference) < 0)
-    return np.asarray(alike & darker, np.bool_)
+    return dimmed, np.asarray((spread < 0.06) & (dimmed < 1.0), np.bool_)
+
+
+def _beside_and_alike(dimmed: Float, mask: Float, settings: DifferenceSettings) -> Bool:
+    """Where a white product goes on beyond the mask: as dark as the product nearby, within the mask's own error.
+
+    A shadow is lighter than that or, where the product stands on it, darker.
+    """
+    solid = (mask > 0.9).astype(np.float32)
+    window = (settings.nearby_px, settings.nearby_px)
+    weight = cv2.blur(solid, window)
+    level = cv2.blur(dimmed * solid, window) / np.maximum(weight, np.float32(1e-6))
+    reach = np.ones((settings.mask_error_px, settings.mask_error_px), np.uint8)
+    near = (cv2.dilate((mask > 0.5).astype(np.uint8), reach) > 0) & (weight > 1e-3)
+    return np.asarray(near & (np.abs(dimmed - level) < settings.alike * (1 - level)), np.bool_)
