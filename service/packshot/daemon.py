@@ -17,6 +17,7 @@ from packshot.config import Config, LampSection, Loaded, load
 from packshot.cutout import CutResult
 from packshot.domain import Capture, CaptureRequest, mint_request_id
 from packshot.errors import BadMessage, ConfigError, StopDaemon
+from packshot.glimpse import Glimpses
 from packshot.health import Health, device_info
 from packshot.kiosk.check import check_kiosk
 from packshot.messages import MAX_CONTROL_BYTES, PlateVerb
@@ -108,6 +109,8 @@ class _Box:
         stack.callback(self.desk.close, GRACE_S)
         self.preview = build_preview(config, self.desk, lambda: self.workshop.busy)
         stack.callback(self.preview.close)
+        self.glimpses = Glimpses(self.bus, self.root, self.preview, _glimpse_every_s(config))
+        stack.callback(self.glimpses.close)
         self.trigger = devices.open_trigger(config.trigger)
         stack.callback(self.trigger.close)
         self.choices = wiring.build_choices(config, self.bus, self.root, self.cutting.presets)
@@ -148,6 +151,7 @@ class _Box:
                 raise fatal
             self.health.tick()
             self.stats.tick()
+            self.glimpses.tick()
             self.updates.tick()
             self._tidy()
             if not self.vitals.stuck():
@@ -372,6 +376,12 @@ class _Box:
     def _restart(self) -> Mapping[str, Any]:
         self.control.ask(Ending.RESTART)
         return {"restarting": True}
+
+
+def _glimpse_every_s(config: Config) -> float:
+    """Never, where people may stand before the camera for an ID photo."""
+    people = config.kiosk.enabled and config.kiosk.id_photos and config.id_camera.kind == "absent"
+    return 0.0 if people else config.mqtt.preview_every_s
 
 
 def _validated(config_path: Path | None) -> Loaded:

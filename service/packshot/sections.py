@@ -37,6 +37,7 @@ class MqttSection(Section, frozen=True):
     keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 30
     max_message_bytes: Annotated[int, Meta(ge=1024, le=256 * 1024 * 1024)] = 256 * 1024
     root: str = "packshot"  # first topic level; all devices and uploaders of one installation share it
+    preview_every_s: Seconds = 30.0  # how often the camera's picture goes to "preview"; 0 = never, as with ID photos
 
 
 class CameraSection(Section, frozen=True):
