@@ -60,7 +60,7 @@ class Web:
     timeout_s: float = 30.0
 
     def ask(self, method: str, url: str, headers: Mapping[str, str] | None = None, body: Any = None) -> Answer:
-        """One request; ``body`` is bytes or an open file. Raises Unreachable, or OSError if the token is not there."""
+        """One request; ``body`` is bytes or an open file. Raises Unreachable, also if the token is not there."""
         with self._open(method, url, dict(headers or {}), body) as response:
             try:
                 return Answer(response.status or 0, response.headers, response.read(MAX_ANSWER_BYTES))
@@ -88,7 +88,7 @@ class Web:
     def _open(self, method: str, url: str, headers: dict[str, str], body: Any) -> Any:
         headers = {"User-Agent": f"packshot/{__version__}", **headers}
         if self.token_file is not None:
-            headers["Authorization"] = f"Bearer {self.token_file.read_text('utf-8').strip()}"
+            headers["Authorization"] = f"Bearer {_token(self.token_file)}"
         if urlsplit(url).scheme not in ("http", "https"):
             raise Unreachable(f"{url_for_people(url)} is no http or https address")
         request = urllib.request.Request(url, data=body, headers=headers, method=method)  # noqa: S310 - checked above
@@ -139,3 +139,10 @@ def _store(response: Any, path: Path, offset: int, size: int, url: str) -> None:
                 raise Unreachable(f"{url_for_people(url)} broke off after {offset} of {size} bytes")
             file.write(data)
             offset += len(data)
+
+
+def _token(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unreachable(f"the bearer token in {path} cannot be read ({error}); check token_file") from error
