@@ -10,6 +10,7 @@ from typing import Self
 from tests.fleet.box import Box
 
 WHERE = "mnt/stick"
+DIGEST_CHARACTERS = 64
 
 
 class Stick:
@@ -47,6 +48,12 @@ def asked_for(asked: Iterable[str], repository: Path) -> list[str]:
     """What a web server was asked for and had, in order, each once."""
     names = dict.fromkeys(path.removeprefix("/") for path in asked)
     return [name for name in names if (repository / name).is_file()]
+
+
+def plain_name(name: str) -> str:
+    """A file's name without its folder, and without the digest before it."""
+    first, _, rest = name.rpartition("/")[2].partition(".")
+    return rest if len(first) == DIGEST_CHARACTERS else f"{first}.{rest}"
 
 
 def contents(box: Box, slot: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from tests.fleet.box import UPDATER, Box
 from tests.fleet.fleet import BATCHES, Fleet
 from tests.fleet.headquarters import OPERATOR, TILL
 from tests.fleet.operator_desk import UpdateDesk
-from tests.fleet.stick import WHERE, Stick, asked_for, contents, forget_downloads
+from tests.fleet.stick import WHERE, Stick, asked_for, contents, forget_downloads, plain_name
 from tests.fleet.till import BusyTill
 from tests.fleet.workshop import FAULTS
 from tests.support.waiting import eventually
@@ -285,7 +285,7 @@ def test_a_stick_with_a_damaged_file_is_refused_by_its_name_and_damage_elsewhere
             assert said.get("reason") == "refused", (name, said)
             assert name.rpartition("/")[2].partition(".")[2] in said["error"], (name, said)
             assert (lab.version, lab.property("packshotd", "MainPID")) == ("5.0.0", pid), name
-            fleet.story.tell("lab", f"runs 5.0.0 and refused it for {name.rpartition('/')[2]}")
+            fleet.story.tell("lab", f"runs 5.0.0 and refused it for {plain_name(name)}")
         fleet.story.tell("lab", f"for example: {said['error']}")
         others = stick.overwrite_all_but(needed)
         assert lab.update(*stick_install)["result"] == "committed"
