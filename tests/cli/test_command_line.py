@@ -107,6 +107,17 @@ def test_cut_writes_straight_rgba_of_the_photos_size(photo: Path, tmp_path: Path
     assert facts["verdict"] == "publish"
 
 
+def test_a_cutout_that_finds_no_room_on_stdout_is_an_error(photo: Path, tmp_path: Path) -> None:
+    """A file that may not grow takes a part of the bytes first, as a full disk does."""
+    command = f'ulimit -f 64; exec "{sys.executable}" -m packshot cut "{photo}" -o - > "{tmp_path / "cut.png"}"'
+    env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY / "service"), "PYTHONUNBUFFERED": "1"}
+
+    done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=120, env=env, check=False)
+
+    assert done.returncode == 1
+    assert "File too large" in error_line(done)
+
+
 def test_cut_from_stdin_to_stdout(photo: Path) -> None:
     done = packshot("cut", "-", "-o", "-", stdin=photo.read_bytes())
     assert done.returncode == 0

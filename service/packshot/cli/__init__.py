@@ -1,17 +1,19 @@
 """The command line: one thin module per group of commands, loaded only when its command is called."""
 
+import errno
 import importlib
 import os
 import sys
 from types import ModuleType
 
 from packshot import __version__
-from packshot.errors import EXIT_OTHER, EXIT_USAGE, PackshotError
+from packshot.errors import EXIT_OTHER, EXIT_SPOOL, EXIT_USAGE, PackshotError
 
 TYPE_CHECKING = False  # as typing.TYPE_CHECKING, without the cost of importing typing
 if TYPE_CHECKING:
     import argparse
 
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 # command -> (module, one line of help)
 COMMANDS = {
     "demo": ("demo", "the whole appliance on this machine: broker, sample photos, daemon, uploader, contact sheet"),
@@ -81,7 +83,8 @@ def _run(name: str, arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OTHER
     except OSError as error:
-        return _report(f"{error.filename or 'system'}: {error.strerror or error}", EXIT_OTHER, verbose)
+        code = EXIT_SPOOL if error.errno in DISK_ERRORS else EXIT_OTHER
+        return _report(f"{error.filename or 'system'}: {error.strerror or error}", code, verbose)
 
 
 def _parser(name: str, command: ModuleType) -> "argparse.ArgumentParser":

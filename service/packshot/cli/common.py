@@ -47,11 +47,15 @@ class Progress:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write the whole file or none: a temporary name in the same folder, then a rename."""
+    """Write the whole file or none: a temporary name in the same folder, then a rename.
+
+    An OSError names the file.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_bytes(data)
         temporary.replace(path)
-    except OSError:
+    except OSError as error:
         temporary.unlink(missing_ok=True)
+        error.filename = str(path)
         raise

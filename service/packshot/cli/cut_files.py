@@ -47,7 +47,9 @@ class Outputs:
     def write(self, target: Path | None, data: bytes) -> None:
         """Write whole files only; folders are made."""
         if target is None:
-            sys.stdout.buffer.write(data)
+            rest = memoryview(data)
+            while rest:  # without a buffer (PYTHONUNBUFFERED) a write may take only a part, on a full disk for one
+                rest = rest[sys.stdout.buffer.write(rest) :]
             sys.stdout.buffer.flush()
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
