@@ -2,8 +2,7 @@
 
 import shutil
 import signal
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -78,13 +77,6 @@ STEPS = [
     Step("purge", receipted, Stage.RECEIPTED, None),
 ]
 each_step = pytest.mark.parametrize("step", STEPS, ids=lambda step: f"{step.name}-{step.before}")
-
-
-@pytest.fixture(scope="module")
-def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    base = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=base if base.is_dir() else tmp_path_factory.getbasetemp()) as folder:
-        yield Path(folder)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """The power goes at every moment of a capture's life, and the disk keeps what it likes of what was not flushed."""
 
 import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,14 +22,6 @@ PROGRESS = {Stage.ACCEPTED: 1, Stage.CUT: 2, Stage.OFFERED: 3, Stage.RECEIPTED: 
 NOTHING, PURGED = 0, 5
 MAIN_DATABASE = "index.sqlite"
 """The commits are in the log beside it until a checkpoint, so it need not be flushed for an acknowledgement."""
-
-
-@pytest.fixture(scope="module")
-def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Thousands of images are written; the disk model flushes nothing, so they may as well live in memory."""
-    base = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=base if base.is_dir() else tmp_path_factory.getbasetemp()) as folder:
-        yield Path(folder)
 
 
 @pytest.fixture(scope="module")

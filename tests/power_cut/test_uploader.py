@@ -2,8 +2,6 @@
 
 import shutil
 import signal
-import tempfile
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -23,13 +21,6 @@ FIRST, RETAKE = [NEWER], [FORMER, NEWER]
 CASES = {"first take": FIRST, "retake": RETAKE}
 ERRORS = {"first-EIO": (FIRST, "EIO"), "first-ENOSPC": (FIRST, "ENOSPC"), "retake-EROFS": (RETAKE, "EROFS")}
 each_case = pytest.mark.parametrize("takes", CASES.values(), ids=CASES)
-
-
-@pytest.fixture(scope="module")
-def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    base = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=base if base.is_dir() else tmp_path_factory.getbasetemp()) as folder:
-        yield Path(folder)
 
 
 @pytest.fixture

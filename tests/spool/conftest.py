@@ -1,6 +1,5 @@
 """An open spool in an empty folder, looked over by ``check`` when the test ends."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from packshot.spool.sqlite_spool import SqliteSpool
 from tests.fakes.clock import HandClock
+from tests.support.memory import memory_folder
 from tests.support.spool import ROOMY
 
 
@@ -17,11 +17,15 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Iterator[Path]:
-    """In memory where there is such a folder: a thousand flushes to a disk are not what these tests are about."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
-        yield Path(folder) / "spool"
+def tmp_path() -> Iterator[Path]:
+    """In memory: a thousand flushes to a disk are not what these tests are about."""
+    with memory_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
 
 
 @pytest.fixture

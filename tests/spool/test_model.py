@@ -1,9 +1,7 @@
 """Any order of calls, reopenings and lost indexes, beside a model that is a dictionary."""
 
-import shutil
-import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -15,6 +13,7 @@ from packshot.messages import Receipt
 from packshot.spool.limits import DAY_S, Retention, SpoolLimits
 from packshot.spool.sqlite_spool import SqliteSpool
 from tests.fakes.clock import HandClock
+from tests.support.memory import memory_folder
 from tests.support.spool import a_cut, a_frame, a_request, receipt_for
 
 LIMITS = SpoolLimits(max_captures=6, min_free_bytes=0)
@@ -39,8 +38,8 @@ class SpoolMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        base = Path("/dev/shm")
-        self.root = Path(tempfile.mkdtemp(dir=base if base.is_dir() else None)) / "spool"
+        self._memory = ExitStack()
+        self.root = self._memory.enter_context(memory_folder()) / "spool"
         self.clock = HandClock()
         self.known: dict[str, Known] = {}
         self.takes: dict[str, int] = {}
@@ -147,7 +146,7 @@ class SpoolMachine(RuleBasedStateMachine):
         if "spool" in self.__dict__:
             assert self.spool.check(fix=True) == []
             self.spool.close()
-        shutil.rmtree(self.root.parent)
+        self._memory.close()
 
 
 TestSpoolMachine = SpoolMachine.TestCase

@@ -2,12 +2,11 @@
 
 import random
 import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.support.memory import memory_folder
 from tools.torturing.faults import Torturer
 from tools.torturing.house import House, Plan
 from tools.torturing.points import POINTS
@@ -26,11 +25,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def torturer() -> Iterator[Torturer]:
     """One appliance for all points, as its owner has one."""
-    memory = Path("/dev/shm")
-    with (
-        tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder,
-        House(Path(folder) / "house", Plan(uploaders=2), random.Random(3)) as house,
-    ):
+    with memory_folder() as folder, House(folder / "house", Plan(uploaders=2), random.Random(3)) as house:
         made = Torturer(house)
         made.rehearse()
         yield made

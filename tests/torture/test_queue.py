@@ -1,12 +1,12 @@
 """The queue grows while nobody takes anything; the box's memory does not."""
 
 import random
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.memory import memory_folder
 from tools.torturing.house import DAEMON, House, Plan
 from tools.torturing.judge import judge, under_way
 
@@ -20,11 +20,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults, pytest.mark.timeout(500)]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """In memory where there is such a folder: thousands of flushes to a disk are not what this is about."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as made:
-        yield Path(made)
+def folder() -> Iterator[Path]:
+    with memory_folder() as made:
+        yield made
 
 
 def order_until(house: House, captures: int) -> None:
