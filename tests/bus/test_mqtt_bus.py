@@ -1,11 +1,9 @@
 """The MQTT bus against a real mosquitto."""
 
-import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,66 +12,11 @@ from packshot.bus.mqtt import MqttBus
 from packshot.bus.port import Incoming, Outcome
 from packshot.bus.settings import MqttSettings
 from packshot.errors import BrokerError, ConfigError
+from tests.bus.client import WAIT_S, Client
 from tests.support.amqtt_broker import AmqttBroker
 from tests.support.mosquitto import Broker, free_port
 from tests.support.proxy import Proxy
 from tests.support.waiting import eventually
-
-WAIT_S = 10.0
-
-
-class Client:
-    """A bus with an inbox, closed at the end of the test."""
-
-    def __init__(self, settings: MqttSettings) -> None:
-        self.bus = MqttBus(settings)
-        self.inbox: queue.Queue[Incoming] = queue.Queue()
-        self.connects = 0
-
-    def start(self, wait: bool = True) -> "Client":
-        self.bus.start(self._count)
-        if wait:
-            eventually(lambda: self.bus.connected)
-        return self
-
-    def listen(self, topic_filter: str, acknowledge: bool = True) -> None:
-        def handle(incoming: Incoming) -> None:
-            if acknowledge:
-                incoming.acknowledge()
-            self.inbox.put(incoming)
-
-        self.bus.subscribe(topic_filter, handle)
-
-    def next(self, timeout_s: float = WAIT_S) -> Incoming:
-        return self.inbox.get(timeout=timeout_s)
-
-    def _count(self) -> None:
-        self.connects += 1
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    with Broker(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def proxy(broker: Broker) -> Iterator[Proxy]:
-    with Proxy(broker.port) as between:
-        yield between
-
-
-@pytest.fixture
-def client(broker: Broker) -> Iterator[Callable[..., Client]]:
-    made: list[Client] = []
-
-    def make(client_id: str, on: Broker | None = None, **changes: object) -> Client:
-        made.append(Client((on or broker).settings(client_id, **changes)))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.bus.close()
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
@@ -222,76 +165,6 @@ def test_two_clients_with_one_id_do_not_throw_each_other_out_for_ever(
     assert sum(twin.connects for twin in twins) == connects, "one of them waits for a long time"
 
 
-def test_the_broker_s_packet_limit_is_known_and_kept(tmp_path: Path, client: Callable[..., Client]) -> None:
-    with Broker(tmp_path / "small", global_options=("max_packet_size 4096",)) as small:
-        box = client("box", on=small).start()
-        assert box.bus.max_message_bytes < 4096
-        with pytest.raises(BrokerError, match="over the limit"):
-            box.bus.publish("news", b"x" * 5000)
-        assert box.bus.publish("news", b"x" * box.bus.max_message_bytes).wait(WAIT_S)
-        assert box.bus.connected
-
-
-def test_a_message_over_the_configured_limit_is_refused(client: Callable[..., Client]) -> None:
-    box = client("box", max_message_bytes=1000).start()
-    with pytest.raises(BrokerError, match="over the limit of 1000"):
-        box.bus.publish("news", b"x" * 1001)
-
-
-def test_a_message_that_ends_the_connection_is_lost_and_never_repeated_by_the_bus(
-    tmp_path: Path, client: Callable[..., Client]
-) -> None:
-    # message_size_limit is not announced in CONNACK; a version 5 broker disconnects over it.
-    with Broker(tmp_path / "strict", global_options=("message_size_limit 1000",)) as strict:
-        box = client("box", on=strict).start()
-        publication = box.bus.publish("news", b"x" * 2000)
-        assert not publication.wait(WAIT_S)
-        assert publication.outcome is Outcome.LOST
-        eventually(lambda: box.connects == 2)
-        time.sleep(0.5)
-        assert box.bus.connected
-        assert box.connects == 2
-
-
-@pytest.mark.parametrize(
-    "protocol, option, qos",
-    [("5", "message_size_limit 1000", 1), ("3.1.1", "max_packet_size 1000", 1), ("3.1.1", "max_packet_size 1000", 0)],
-)
-def test_a_notice_that_ends_the_connection_is_left_out_and_all_else_goes_on(
-    tmp_path: Path, client: Callable[..., Client], protocol: str, option: str, qos: int
-) -> None:
-    """The broker never says how much it takes; what is published on every connect must not end it for ever."""
-    with Broker(tmp_path / "strict", global_options=(option,)) as strict:
-        box = Client(strict.settings("box", protocol=protocol, backoff_first_s=0.02, backoff_cap_s=0.05))
-        box.listen("hello")
-
-        def say_all() -> None:
-            for topic, size in (("box/info", 2000), ("box/config", 3000), ("hello", 10)):
-                with suppress(BrokerError):
-                    box.bus.publish(topic, bytes(size), qos=qos if size > 1000 else 1)
-
-        box.bus.start(say_all)
-        eventually(lambda: box.bus.unsaid.startswith("box/config, box/info left out: "))
-        eventually(lambda: box.bus.connected)
-        connects = box.bus.connects
-        assert box.bus.publish("hello", b"again").wait(WAIT_S)
-        eventually(lambda: box.next().payload == b"again")
-        assert box.bus.connects == connects
-        box.bus.close()
-
-
-def test_only_the_largest_of_what_was_under_way_is_suspected(tmp_path: Path, client: Callable[..., Client]) -> None:
-    with Broker(tmp_path / "strict", global_options=("max_packet_size 1000",)) as strict:
-        box = Client(strict.settings("box", protocol="3.1.1", keepalive_s=60)).start()
-        sizes = (10, 20, 2000)
-        small, other, large = (box.bus.publish("here", bytes(size), on_settled=lambda _: None) for size in sizes)
-        eventually(lambda: large.outcome is Outcome.LOST)
-        assert large.suspect
-        assert not small.suspect
-        assert not other.suspect
-        box.bus.close()
-
-
 def test_publications_in_flight_are_lost_when_the_broker_is_killed(
     broker: Broker, client: Callable[..., Client]
 ) -> None:
@@ -342,22 +215,6 @@ def test_a_handler_that_fails_does_not_end_the_connection(client: Callable[..., 
     sender.bus.publish("good", b"still here")
     assert receiver.next().payload == b"still here"
     assert receiver.connects == 1
-
-
-@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
-def test_a_message_larger_than_any_for_us_is_not_taken_in_and_stops_nothing(
-    client: Callable[..., Client], protocol: str
-) -> None:
-    box = client("box", protocol=protocol, max_receive_bytes=1000)
-    box.listen("box/#")
-    box.start()
-    till = client("till", max_message_bytes=3_000_000).start()
-    for payload in (bytes(2_000_000), bytes(1001), b"order"):
-        till.bus.publish("box/cmd", payload)
-    # A broker of version 5 is told the limit of whole packets, of which the topic is a part.
-    assert box.next().payload == b"order"
-    assert box.inbox.empty()
-    assert box.connects == 1
 
 
 def test_shared_subscriptions_give_each_message_to_one_of_two(client: Callable[..., Client]) -> None:
