@@ -23,7 +23,7 @@ class Thresholds:
     empty_below: float = 0.002
     empty_peak_below: float = 0.6
     covered_above: float = 0.97
-    unsure_above: float = 0.08
+    unsure_above: float = 0.05
     touching_above: float = 0.05
     rim_contrast_below: float = 0.02
     clipped_above: float = 0.6
