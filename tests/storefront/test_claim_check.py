@@ -97,7 +97,7 @@ def test_addresses_outside_the_allowed_stores_are_not_fetched(rig: Rig, store: S
     """A box that was broken into must not make the uploader ask addresses inside the shop's network."""
     for prefixes in ((), ("http://127.0.0.1:1/shop",), (store.url + "x",), (store.url[:-1],)):
         rig.uploader(f"u{len(rig.uploaders)}", url_prefixes=prefixes).start()
-    box = rig.box(blobs=HttpBlobs(store.url)).start()
+    box = rig.box(blobs=HttpBlobs(store.url), lease_s=1.0).start()
     capture = rig.cut({"picture.webp": b"x" * 1000}, sku="A-1")
     eventually(lambda: box.stages(capture).count(Stage.CLAIMED) >= 1)
     eventually(lambda: Stage.OFFERED in box.stages(capture)[2:], "the offer's repetition")
