@@ -112,7 +112,8 @@ class Commands:
         except PackshotError as error:
             problem = str(error)
         finally:
-            self._at_work.discard(reply.verb)
+            with self._lock:
+                self._at_work.discard(reply.verb)
         self._answer(reply, request_id, data, problem)
 
     def _on_capture(self, reply: Reply) -> None:

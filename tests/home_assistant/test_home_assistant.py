@@ -55,8 +55,6 @@ def verdict() -> dict[str, Any]:
     try:
         return real.judge(said())
     except subprocess.CalledProcessError as error:
-        if error.cmd[0] == "mmdebstrap" or "pip" in error.cmd:
-            pytest.skip(f"Home Assistant: no packages, is there a network? {str(error.stderr)[-300:]}")
         raise AssertionError(error.stderr) from error
 
 

@@ -7,20 +7,13 @@ import pytest
 
 from packshot.spool.sqlite_spool import SqliteSpool
 from tests.fakes.clock import HandClock
-from tests.support.memory import memory_folder
+from tests.support.memory import tmp_path as tmp_path
 from tests.support.spool import ROOMY
 
 
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
-
-
-@pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """In memory: a thousand flushes to a disk are not what these tests are about."""
-    with memory_folder() as folder:
-        yield folder
 
 
 @pytest.fixture

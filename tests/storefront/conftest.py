@@ -1,15 +1,3 @@
-"""What the tests of the storefront share."""
+"""What the storefront's tests share: folders in memory, since box, uploader and shop flush at every step."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from tests.support.memory import memory_folder
-
-
-@pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """In memory: box, uploader and shop flush at every step."""
-    with memory_folder() as folder:
-        yield folder
+from tests.support.memory import tmp_path as tmp_path

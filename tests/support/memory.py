@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 MEMORY = Path("/dev/shm")
 
 
@@ -14,3 +16,10 @@ def memory_folder() -> Iterator[Path]:
     base = MEMORY if MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="test-", dir=base, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Pytest's own, in memory; a room whose tests flush at every step imports it in its conftest."""
+    with memory_folder() as folder:
+        yield folder

@@ -126,27 +126,28 @@ def _profile_name(icc: bytes) -> str:
 
 
 def _whole_jpeg(data: bytes, header: JpegHeader) -> RGB8:
-    """By simplejpeg where it is installed: twice as fast as OpenCV, and the same to the bit.
-
-    Turned pictures, and what it complains of, are OpenCV's.
-    """
-    decode = _simplejpeg()
-    if decode is not None and not (header.exif and _is_turned(header.exif)):
-        with suppress(ValueError):
-            return np.asarray(decode(data, "RGB"), np.uint8)
-    return _cv2_decode(data, cv2.IMREAD_COLOR_RGB)
+    """By simplejpeg where it will: twice as fast as OpenCV, and the same to the bit."""
+    whole = _by_simplejpeg(data, header)
+    return _cv2_decode(data, cv2.IMREAD_COLOR_RGB) if whole is None else whole
 
 
 def _reduced_jpeg(data: bytes, header: JpegHeader, divisor: int, flag: int) -> RGB8:
-    """By simplejpeg where that gives just this scale, and like the whole one else."""
-    decode = _simplejpeg()
-    if decode is not None and not (header.exif and _is_turned(header.exif)):
-        height, width = (-(-length // divisor) for length in (header.height, header.width))
-        with suppress(ValueError):
-            small = np.asarray(decode(data, "RGB", min_height=height, min_width=width), np.uint8)
-            if small.shape[:2] == (height, width):
-                return small
+    """By simplejpeg where that gives just this scale."""
+    height, width = (-(-length // divisor) for length in (header.height, header.width))
+    small = _by_simplejpeg(data, header, min_height=height, min_width=width)
+    if small is not None and small.shape[:2] == (height, width):
+        return small
     return np.asarray(cv2.cvtColor(_cv2_decode(data, flag), cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _by_simplejpeg(data: bytes, header: JpegHeader, **least: int) -> RGB8 | None:
+    """None where it is not installed, of turned pictures, and of those that it complains of."""
+    decode = _simplejpeg()
+    if decode is None or (header.exif and _is_turned(header.exif)):
+        return None
+    with suppress(ValueError):
+        return np.asarray(decode(data, "RGB", **least), np.uint8)
+    return None
 
 
 @lru_cache(maxsize=1)
