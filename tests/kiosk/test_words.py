@@ -9,7 +9,7 @@ import pytest
 from packshot.domain import Stage
 from packshot.idphoto.findings import Rule, State
 from packshot.idphoto.wording import MESSAGES
-from packshot.kiosk.door import CSP
+from packshot.kiosk.door import POLICY
 from packshot.matting.plate import PlateState
 from packshot.matting.verdict import Thresholds, _checks
 from packshot.platform.resources import package_path
@@ -72,5 +72,5 @@ def test_nothing_is_inline_foreign_or_parsed(path: Path) -> None:
 
 
 def test_the_policy_allows_only_the_box_itself() -> None:
-    sources = {word for directive in CSP.split("; ") for word in directive.split()[1:]}
+    sources = {word for directive in POLICY.split("; ") for word in directive.split()[1:]}
     assert sources == {"'none'", "'self'", "blob:", "'script'"}

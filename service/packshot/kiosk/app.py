@@ -8,7 +8,7 @@ import msgspec
 from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -27,6 +27,7 @@ from packshot.kiosk.endpoints import Desk, Endpoint, openapi
 from packshot.kiosk.hub import Hub
 from packshot.kiosk.limits import Tries
 from packshot.kiosk.logtail import LogTail
+from packshot.kiosk.pages import page_routes
 from packshot.kiosk.parts import Parts
 from packshot.kiosk.people import People
 from packshot.kiosk.renditions import Renditions
@@ -35,7 +36,6 @@ from packshot.kiosk.streams import Streams
 from packshot.platform.resources import package_path
 
 STATE_EVERY_S = 1.0
-PAGES = {"/": "booth.html", "/id": "id.html", "/admin": "admin.html"}
 
 
 class App:
@@ -96,11 +96,10 @@ class App:
         self._darkroom.clear()
 
     def _application(self, id_photos: bool) -> Starlette:
-        pages = {path: name for path, name in PAGES.items() if id_photos or path != "/id"}
         folder = package_path("kiosk", "static")
         return Starlette(
             routes=[
-                *(Route(path, _page(str(folder / name)), methods=["GET"]) for path, name in pages.items()),
+                *page_routes(folder, id_photos),
                 Route("/api/openapi.json", _document(self.endpoints), methods=["GET"]),
                 Route("/healthz", _healthy, methods=["GET"]),
                 *(self._desk.route(endpoint) for endpoint in self.endpoints),
@@ -141,13 +140,6 @@ class App:
 def _shape(state: StateView) -> bytes:
     """The state without what changes all the time."""
     return msgspec.json.encode(msgspec.structs.replace(state, oldest_s=0.0, memory_bytes=0, free_bytes=0, used_bytes=0))
-
-
-def _page(file: str) -> Callable[[Request], Response]:
-    def serve(_: Request) -> Response:
-        return FileResponse(file, media_type="text/html; charset=utf-8")
-
-    return serve
 
 
 def _document(endpoints: list[Endpoint]) -> Callable[[Request], Response]:

@@ -18,6 +18,7 @@ export async function openPage() {
   placeIcons();
   header(session);
   document.title = `${t(`nav.${document.body.dataset.page}`)} – ${session.name}`;
+  document.documentElement.dataset.started = "yes"; // watch.js may rest
   await admitted(session);
   on("state", showState);
   on("lost", showLost);
