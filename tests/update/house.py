@@ -91,6 +91,7 @@ class House:
     camera_plugged: bool = True
     broker_up: bool = True
     capturing: bool = False
+    masked: bool = False  # systemctl mask: no start of the daemon has an effect
     daemon: Process = field(default_factory=Process)
     wall: Wall = field(default_factory=Wall)
     said: list[str] = field(default_factory=list)
@@ -193,7 +194,7 @@ class House:
         self.tell(self.daemon)
 
     def start(self) -> None:
-        if self.daemon.started is None:
+        if self.daemon.started is None and not self.masked:
             self.daemon.starts_at = self.now
             self._run_daemon()
 

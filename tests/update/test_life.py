@@ -189,6 +189,20 @@ def test_a_probation_taken_up_after_a_power_cut_waits_for_the_capture_in_hand(
     assert house.seen[0] == "waited for the capture"
 
 
+def test_a_daemon_that_nobody_starts_ends_the_waiting_and_not_the_probation(
+    house: House, repository: SignedRepository
+) -> None:
+    house.masked = True
+    with pytest.raises(UpdateBusy, match="systemctl status packshotd"):
+        house.install(repository.folder)
+    assert house.status()["phase"] == "probation"
+    house.live(1000)
+    assert house.points_to == "0.2.0"
+    house.masked = False
+    house.live(1000)
+    assert committed_on(house, "0.2.0")
+
+
 def test_two_updaters_at_once_the_second_is_told(house: House, repository: SignedRepository) -> None:
     with only_updater(house.box), pytest.raises(UpdateBusy, match="another updater is at work"):
         house.install(repository.folder)

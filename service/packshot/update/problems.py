@@ -28,7 +28,7 @@ class UpdateNoRoom(RetryLater):
 
 
 class UpdateBusy(RetryLater):
-    """Another updater is at work, or a capture is in hand."""
+    """Another updater is at work, a capture is in hand, or nobody starts the daemon."""
 
     reason = "busy"
 

@@ -2,16 +2,28 @@
 
 from packshot.update import gate, renewal, switch
 from packshot.update.box import Box
-from packshot.update.problems import disk_errors
+from packshot.update.problems import UpdateBusy, disk_errors
 from packshot.update.state import Phase, State
 
 LOOK_EVERY_S = 5.0
+LIFELESS_S = 120.0  # far longer than systemd and the guard need between two starts
 EXAMINED = ("accelerator", "camera", "spool")
 
 
 def conclude(box: Box) -> State:
-    """Look until the probation is over, either way."""
+    """Look until the probation is over, either way; raises UpdateBusy where the daemon is not started at all.
+
+    A unit that is masked, say, is no fault of the release: the watch takes the probation up once the daemon starts.
+    """
+    lifeless_s = 0.0
     while (state := tick(box)).phase is not Phase.IDLE:
+        running = box.service.running()
+        lifeless_s = 0.0 if running.active or running.starting else lifeless_s + LOOK_EVERY_S
+        if lifeless_s > LIFELESS_S:
+            raise UpdateBusy(
+                "packshotd is not started, though it was asked to; see systemctl status packshotd. "
+                "The probation goes on by itself once it runs"
+            )
         box.sleep(LOOK_EVERY_S)
     return state
 
