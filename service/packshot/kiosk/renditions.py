@@ -11,7 +11,6 @@ from PIL import Image, ImageOps
 from packshot.cutout import CutResult
 from packshot.encode.port import EncodeSettings, Patch, PictureEncoder, PictureFormat
 from packshot.errors import BadImage, IntegrityError
-from packshot.matting.compose import scale_rgba
 from packshot.spool.port import Spool
 
 VIEW_SIDE = 960
@@ -85,7 +84,7 @@ class Renditions:
                 return
             left, top, width, height = result.bbox
             scale = min(1.0, VIEW_SIDE / max(result.width, result.height))
-            small = scale_rgba(result.box_rgba, max(1, round(width * scale)), max(1, round(height * scale)))
+            small = result.subject.scaled(max(1, round(width * scale)), max(1, round(height * scale)))
             frame_height = max(round(result.height * scale), round(top * scale) + small.shape[0])
             frame_width = max(round(result.width * scale), round(left * scale) + small.shape[1])
             patch = Patch(small, round(top * scale), round(left * scale), frame_height, frame_width)
