@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.bank import Bank
-from models.scenery import backdrop, cast_shadow
+from models.scenery import backdrop, cast_shadow, sweep_or
 from models.warp import Random, fit_box, random_window, sample
 
 
@@ -112,7 +112,7 @@ def _seams(scene: Tensor, alpha: Tensor, random: Random) -> Tensor:
 
 
 def _empty(bank: Bank, n: int, size: int, random: Random) -> tuple[Tensor, Tensor, Tensor]:
-    scene = backdrop(bank.scenes, n, size, random, plain=0.2)
+    scene = sweep_or(bank.scenes[random.choice(bank.scene_weights, n)], size, random, plain=0.15)
     index = random.integers(len(bank.cutouts), n)
     theta = fit_box(bank.cutout_boxes[index], random, 0.3, 0.95)
     alpha = sample(unit(bank.cutouts[index][..., 3:]), theta, size, "zeros")

@@ -11,6 +11,8 @@ from torch import Tensor
 from models.data import Pictures, UInt8, product_synsets, training_backgrounds, training_cutouts, training_pairs
 
 PRODUCT_WEIGHT = 2.0  # product-like photos are drawn this much more often
+RENDER_WEIGHT = 3.0  # and rendered products, whose masks are true to a fraction of a pixel
+TEXTURE_WEIGHT = 3.0  # textures among empty scenes: far harder than rooms
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Bank:
     cutouts: Tensor  # (M, S, S, 4)
     cutout_boxes: Tensor  # (M, 4)
     scenes: Tensor  # (K, S, S, 3)
+    scene_weights: Tensor  # (K,) how often a scene is shown empty
 
 
 def load_bank(root: Path, side: int, device: torch.device, limit: int | None = None) -> Bank:
@@ -45,6 +48,8 @@ def make_bank(
     boxes = bounding_boxes(pairs.masks)
     product = np.array([name.startswith(products) for name in pairs.names])
     person = np.array([name.startswith("ccp-person/") for name in pairs.names])
+    rendered = np.array([name.startswith("product-render/") for name in pairs.names])
+    texture = np.array([name.startswith("dtd-textures/") for name in scenes.names])
     clear = (np.abs(boxes) < 0.97).all(axis=1) & (boxes[:, 2] - boxes[:, 0] > 0.3)
 
     def put(values: NDArray[np.generic]) -> Tensor:
@@ -54,13 +59,14 @@ def make_bank(
         photos=put(pairs.images),
         masks=put(pairs.masks),
         boxes=put(boxes),
-        exact=put(np.array([name.startswith("product-render/") for name in pairs.names], np.float32)),
-        weights=put(np.where(product, PRODUCT_WEIGHT, 1.0).astype(np.float32)),
+        exact=put(rendered.astype(np.float32)),
+        weights=put((PRODUCT_WEIGHT**product * RENDER_WEIGHT**rendered).astype(np.float32)),
         people=put(np.flatnonzero(person)),
         whole=put(np.flatnonzero(clear & product) if (clear & product).any() else np.flatnonzero(clear)),
         cutouts=put(cutouts.images),
         cutout_boxes=put(bounding_boxes(cutouts.images[..., 3])),
         scenes=put(scenes.images),
+        scene_weights=put((TEXTURE_WEIGHT**texture).astype(np.float32)),
     )
 
 

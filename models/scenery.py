@@ -8,11 +8,15 @@ from models.warp import Random, random_window, sample
 
 
 def backdrop(scenes: Tensor, n: int, size: int, random: Random, plain: float) -> Tensor:
-    """Scenes (n, 3, size, size) in [0, 1]: a share ``plain`` of sweeps, else crops of ``scenes`` (K, H, W, 3)."""
-    index = random.integers(len(scenes), n)
-    crops = sample(
-        scenes[index].permute(0, 3, 1, 2).float() / 255.0, random_window(n, random, 0.45, 1.0), size, "reflection"
-    )
+    """Scenes (n, 3, size, size) in [0, 1]: a share ``plain`` of sweeps, else crops of any of ``scenes`` (K, H, W, 3)."""
+    return sweep_or(scenes[random.integers(len(scenes), n)], size, random, plain)
+
+
+def sweep_or(scenes: Tensor, size: int, random: Random, plain: float) -> Tensor:
+    """Crops (n, 3, size, size) of ``scenes`` (n, H, W, 3), a share ``plain`` of them replaced by sweeps."""
+    n = len(scenes)
+    window = random_window(n, random, 0.6, 1.0)
+    crops = sample(scenes.permute(0, 3, 1, 2).float() / 255.0, window, size, "reflection")
     choose = (random.uniform(n) < plain).view(-1, 1, 1, 1)
     return torch.where(choose, sweep(n, size, random), crops)
 

@@ -28,7 +28,7 @@ def test_soft_iou_is_counted_pixel_by_pixel(height: int, width: int) -> None:
 def test_jaccard_metric_is_error_over_union_pixel_by_pixel(height: int, width: int) -> None:
     mask, target = random_pair(height, width)
     for n, found in enumerate(losses.jaccard_metric(mask, target)):
-        error, union = 0.0, losses.ALPHA_SLACK * height * width
+        error, union = 0.0, losses.ALPHA_SLACK * height * width  # a random target is never empty
         for m, t in zip(mask[n].flatten().tolist(), target[n].flatten().tolist(), strict=True):
             error += abs(m - t)
             union += max(m, t)
@@ -41,6 +41,28 @@ def test_the_same_share_of_a_small_product_weighs_as_much_as_of_a_large_one() ->
     small, large = losses.jaccard_metric(target * 0.9, target).tolist()
     assert large / small < 2.5  # a plain mean: 16
     assert losses.jaccard_metric(target, target).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (9, 20), (31, 17)])
+def test_edge_entropy_is_weighted_pixel_by_pixel(height: int, width: int) -> None:
+    logits, target = random_pair(height, width)
+    reach = losses.EDGE_SPAN // 2
+    for n, found in enumerate(losses.edge_entropy(logits, target)):
+        total = weights = 0.0
+        for y, x in np.ndindex(height, width):
+            around = target[n, 0, max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1].mean()
+            weight = 1 + losses.EDGE_WEIGHT * abs(around - target[n, 0, y, x])
+            probability = torch.sigmoid(logits[n, 0, y, x])
+            truth = target[n, 0, y, x]
+            total -= weight * (truth * probability.log() + (1 - truth) * (1 - probability).log())
+            weights += weight
+        assert found.item() == pytest.approx(float(total / weights), abs=1e-4)
+
+
+def test_an_empty_scene_that_is_wholly_mistaken_still_has_a_slope() -> None:
+    nothing = torch.zeros(1, 1, 20, 20)
+    wrong, less = torch.full_like(nothing, 0.9), torch.full_like(nothing, 0.8)
+    assert losses.jaccard_metric(wrong, nothing) - losses.jaccard_metric(less, nothing) > 0.005
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (23, 31)])
