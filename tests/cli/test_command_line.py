@@ -135,6 +135,25 @@ def test_a_bad_photo_among_good_ones_is_reported_and_the_rest_go_on(photo: Path,
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["b.png"]
 
 
+@pytest.mark.parametrize(
+    "beside",
+    [
+        ["{photo}", "--plate", "{bad}"],
+        ["{photo}", "--background", "{bad}"],
+        ["--backdrops", "{photo}", "{bad}", "--plates", "{photo}", "{photo}"],
+        ["--backdrops", "{photo}", "{photo}", "--plates", "{photo}", "{bad}"],
+    ],
+    ids=["plate", "background", "second backdrop", "second plate"],
+)
+def test_a_bad_picture_beside_the_photo_is_named(photo: Path, tmp_path: Path, beside: list[str]) -> None:
+    bad = tmp_path / "empty-table.jpg"
+    bad.write_text("no picture")
+    done = packshot("cut", *(word.format(photo=photo, bad=bad) for word in beside), "-o", str(tmp_path / "out.png"))
+    assert done.returncode == 1
+    assert "empty-table.jpg: this is not a picture file" in error_line(done)
+    assert not (tmp_path / "out.png").exists()
+
+
 def test_a_photo_is_never_overwritten_by_its_own_cutout(photo: Path, tmp_path: Path) -> None:
     picture = tmp_path / "a.png"
     cv2.imwrite(str(picture), cv2.imread(str(photo)))

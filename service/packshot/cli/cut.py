@@ -129,15 +129,21 @@ def _job(args: argparse.Namespace, cutting: Cutting) -> _Job:
 
 def _way_to_cut(args: argparse.Namespace, cutting: Cutting) -> Callable[[Path], CutResult]:
     """From a photo's path to its cutout: by the network alone, with a plate, or before two backdrops."""
-
-    def decoded(path: Path) -> Photo:
-        return cutting.decoder.decode(read_photo(path), cutting.options.limits)
-
     if args.backdrops:
-        plates = (decoded(args.plates[0]), decoded(args.plates[1]))
-        return lambda _: cutting.cutter.cut_pair((decoded(args.backdrops[0]), decoded(args.backdrops[1])), plates)
-    plate = decoded(args.plate) if args.plate else None
+        plates = (_decoded(args.plates[0], cutting), _decoded(args.plates[1], cutting))
+        first, second = args.backdrops
+        return lambda _: cutting.cutter.cut_pair((_decoded(first, cutting), _decoded(second, cutting)), plates)
+    plate = _decoded(args.plate, cutting) if args.plate else None
     return lambda path: cutting.cutter.cut(read_photo(path), cutting.options, plate)
+
+
+def _decoded(path: Path, cutting: Cutting) -> Photo:
+    """A picture beside the photo that is cut; its errors name it."""
+    data = read_photo(path)
+    try:
+        return cutting.decoder.decode(data, cutting.options.limits)
+    except BadImage as error:
+        raise BadImage(f"{path.name}: {error}") from error
 
 
 def _with_arguments(config: Config, args: argparse.Namespace) -> Config:
@@ -164,7 +170,7 @@ def _with_background(preset: Preset, background: str | None, cutting: Cutting) -
     path = Path(background)
     if not path.is_file():
         raise UsageError(f"background {background!r} is neither 'transparent', #RRGGBB nor a picture file")
-    return preset, cutting.decoder.decode(path.read_bytes(), cutting.options.limits).pixels
+    return preset, _decoded(path, cutting).pixels
 
 
 def _changed(preset: Preset, **changes: Any) -> Preset:
