@@ -144,6 +144,7 @@ def _cut_in(fleet: Fleet, box: Box, phase: str) -> str:
     if box.version != wanted:
         box.update(*(INSTALL if phase == "rollback" else ("rollback",)))
         box.wait_at_rest()
+        box.wait_serving()
         assert box.version == wanted
     box.run("systemd-run", "--collect", *UPDATER, *(("rollback",) if phase == "rollback" else INSTALL))
     with box.capture_in_hand() if phase == "arm" else nullcontext():
