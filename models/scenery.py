@@ -8,7 +8,7 @@ from models.warp import Random, random_window, sample
 
 
 def backdrop(scenes: Tensor, n: int, size: int, random: Random, plain: float) -> Tensor:
-    """Scenes (n, 3, size, size) in [0, 1]: a share ``plain`` of sweeps, else crops of any of ``scenes`` (K, H, W, 3)."""
+    """Scenes (n, 3, size, size) in [0, 1]: a share ``plain`` of sweeps, else crops of ``scenes`` (K, H, W, 3)."""
     return sweep_or(scenes[random.integers(len(scenes), n)], size, random, plain)
 
 
