@@ -1,8 +1,10 @@
 """The interface of a running box, asked over HTTP as browsers and scripts do."""
 
+import base64
 import hashlib
 import http.client
 import json
+import re
 import socket
 import threading
 import time
@@ -167,6 +169,15 @@ def test_every_answer_carries_the_security_headers(visitor: Visitor) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
     assert visitor.get("/api/state").headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/", "/id", "/admin"])
+def test_a_page_brings_one_script_and_the_policy_names_its_hash(visitor: Visitor, path: str) -> None:
+    page = visitor.get(path)
+    inline = re.findall(rb"<script>(.*?)</script>", page.body, re.DOTALL)
+    assert len(inline) == 1
+    digest = base64.b64encode(hashlib.sha256(inline[0]).digest()).decode()
+    assert f"script-src 'self' 'sha256-{digest}';" in page.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize(
