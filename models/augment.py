@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.bank import Bank
-from models.scenery import backdrop, cast_shadow, sweep_or
+from models.scenery import backdrop, cast_shadow
 from models.warp import Random, fit_box, random_window, sample
 
 
@@ -78,15 +78,19 @@ def unit(pixels: Tensor) -> Tensor:
 
 def _products(bank: Bank, n: int, size: int, random: Random) -> tuple[Tensor, Tensor, Tensor]:
     index = random.integers(len(bank.cutouts), n)
-    scene = backdrop(bank.scenes, n, size, random, plain=0.5)
+    scene = backdrop(_any_scene(bank, n, random), size, random, plain=0.5)
     return (*_compose(unit(bank.cutouts[index]), bank.cutout_boxes[index], scene, random), _ones(bank, n))
 
 
 def _pasted(bank: Bank, n: int, size: int, random: Random) -> tuple[Tensor, Tensor, Tensor]:
     index = bank.whole[random.integers(len(bank.whole), n)]
     cutouts = unit(torch.cat([bank.photos[index], bank.masks[index].unsqueeze(-1)], -1))
-    scene = backdrop(bank.scenes, n, size, random, plain=0.8)
+    scene = backdrop(_any_scene(bank, n, random), size, random, plain=0.8)
     return (*_compose(cutouts, bank.boxes[index], scene, random), _ones(bank, n) * 0)
+
+
+def _any_scene(bank: Bank, n: int, random: Random) -> Tensor:
+    return bank.scenes[random.integers(len(bank.scenes), n)]
 
 
 def _compose(cutouts: Tensor, boxes: Tensor, scene: Tensor, random: Random) -> tuple[Tensor, Tensor]:
@@ -112,7 +116,7 @@ def _seams(scene: Tensor, alpha: Tensor, random: Random) -> Tensor:
 
 
 def _empty(bank: Bank, n: int, size: int, random: Random) -> tuple[Tensor, Tensor, Tensor]:
-    scene = sweep_or(bank.scenes[random.choice(bank.scene_weights, n)], size, random, plain=0.15)
+    scene = backdrop(bank.scenes[random.choice(bank.scene_weights, n)], size, random, plain=0.15)
     index = random.integers(len(bank.cutouts), n)
     theta = fit_box(bank.cutout_boxes[index], random, 0.3, 0.95)
     alpha = sample(unit(bank.cutouts[index][..., 3:]), theta, size, "zeros")

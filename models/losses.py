@@ -45,7 +45,8 @@ def soft_iou(mask: Tensor, target: Tensor) -> Tensor:
 def jaccard_metric(mask: Tensor, target: Tensor) -> Tensor:
     """Absolute error over the union of soft masks, 0 only where they are equal (Wang et al., NeurIPS 2023).
 
-    A plain mean would let a small product's outline weigh nothing; the slack keeps empty scenes smooth.
+    A plain mean would let a small product's outline weigh nothing. ``EMPTY_SLACK`` or ``ALPHA_SLACK`` of the frame is
+    added to the union, so that nothing is divided by nothing.
     """
     error, union = (mask - target).abs().mean((1, 2, 3)), torch.maximum(mask, target).mean((1, 2, 3))
     empty = target.amax((1, 2, 3)) == 0

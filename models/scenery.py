@@ -7,13 +7,8 @@ from torch.nn import functional
 from models.warp import Random, random_window, sample
 
 
-def backdrop(scenes: Tensor, n: int, size: int, random: Random, plain: float) -> Tensor:
-    """Scenes (n, 3, size, size) in [0, 1]: a share ``plain`` of sweeps, else crops of ``scenes`` (K, H, W, 3)."""
-    return sweep_or(scenes[random.integers(len(scenes), n)], size, random, plain)
-
-
-def sweep_or(scenes: Tensor, size: int, random: Random, plain: float) -> Tensor:
-    """Crops (n, 3, size, size) of ``scenes`` (n, H, W, 3), a share ``plain`` of them replaced by sweeps."""
+def backdrop(scenes: Tensor, size: int, random: Random, plain: float) -> Tensor:
+    """Crops (n, 3, size, size) in [0, 1] of ``scenes`` (n, H, W, 3), a share ``plain`` of them replaced by sweeps."""
     n = len(scenes)
     window = random_window(n, random, 0.6, 1.0)
     crops = sample(scenes.permute(0, 3, 1, 2).float() / 255.0, window, size, "reflection")
