@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
+from packshot.encode.memory import encoded
 from packshot.encode.png import write_patch, write_picture
 from packshot.encode.port import RGB8, RGBA8, EncodeSettings, Gray8, Patch, PictureFormat
 from packshot.encode.webp import encode_webp
@@ -69,14 +70,12 @@ def srgb_icc() -> bytes:
 
 
 def _save(image: Image.Image, settings: EncodeSettings) -> bytes:
-    out = BytesIO()
     match settings.format:
         case PictureFormat.WEBP:
-            image.save(out, "WEBP", quality=settings.quality, method=0, icc_profile=srgb_icc())
+            return encoded(image, "WEBP", quality=settings.quality, method=0, icc_profile=srgb_icc())
         case PictureFormat.TIFF:
-            image.save(out, "TIFF", compression="tiff_adobe_deflate", icc_profile=srgb_icc())
+            return encoded(image, "TIFF", compression="tiff_adobe_deflate", icc_profile=srgb_icc())
         case PictureFormat.JPEG:
-            image.save(out, "JPEG", quality=settings.quality, subsampling=0, icc_profile=srgb_icc())
+            return encoded(image, "JPEG", quality=settings.quality, subsampling=0, icc_profile=srgb_icc())
         case PictureFormat.PNG:
-            image.save(out, "PNG", icc_profile=srgb_icc())
-    return out.getvalue()
+            return encoded(image, "PNG", icc_profile=srgb_icc())

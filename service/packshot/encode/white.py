@@ -12,7 +12,6 @@ white above and below the subject is encoded once and repeated.
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from math import ceil
 
 import cv2
@@ -21,12 +20,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from packshot.encode.jpeg import START_OF_SCAN, segments
+from packshot.encode.memory import encoded
 from packshot.encode.port import RGB8, Gray8
 
 WHITE_FROM = 253  # what the eye cannot tell from white becomes white
 SHRINK, GROW = 2, 3
 OVERSHOOTS = (24, 40, 60)  # in 1/255, before shrinking
 FINER = 4  # of quality, where no overshoot is enough
+COARSER = 1.75  # steps for the same error of luma, of which each stored channel's own error is only a part
 DQT, EOI = b"\xff\xdb", b"\xff\xd9"
 START_OF_BASELINE_FRAME = 0xC0
 LAST_RESTART = b"\xff\xd7"  # the eighth marker; there is one after each row of blocks, the next is the first again
@@ -44,8 +45,10 @@ BASE_TABLE = (
 def encode_exact_white(rgb: RGB8, quality: int, icc: bytes, threads: int = 1) -> bytes:
     """A JPEG of (H, W, 3) uint8 in which every pixel that is white, or within 2 of it, decodes to (255, 255, 255)."""
     pieces = list(_pieces(rgb, threads))
+    tallest_first = sorted(range(len(pieces)), key=lambda number: pieces[number][0].start - pieces[number][0].stop)
     with ThreadPoolExecutor(max(1, threads), "white") as pool:
-        bands = list(pool.map(lambda piece: _band(rgb[piece[0]], quality, icc), pieces))
+        later = {number: pool.submit(_band, rgb[pieces[number][0]], quality, icc) for number in tallest_first}
+    bands = [later[number].result() for number in range(len(pieces))]
     if not all(bands):
         return encode_exact_white(rgb, min(quality + FINER, 100), icc, threads)
     return _joined([band for band, (_, times) in zip(bands, pieces, strict=True) for _ in range(times)], rgb.shape[0])
@@ -129,16 +132,14 @@ def _encode(rgb: RGB8, white: Gray8, overshoot: int, quality: int, icc: bytes) -
     shrunk = cv2.convertScaleAbs(rgb, alpha=SHRINK / GROW, beta=128 * (1 - SHRINK / GROW))
     beyond = np.full(rgb.shape, round(128 + (127 + overshoot) * SHRINK / GROW), np.uint8)
     pixels = np.asarray(cv2.copyTo(beyond, white, shrunk), np.uint8)
-    out = BytesIO()
     table = [SHRINK * step for step in _steps(quality)]
     options = {"qtables": [table], "keep_rgb": True, "subsampling": 0, "restart_marker_rows": 1}
-    Image.fromarray(pixels).save(out, "JPEG", icc_profile=icc, **options)
-    return _grown(out.getvalue())
+    return _grown(encoded(Image.fromarray(pixels), "JPEG", icc_profile=icc, **options))
 
 
 def _steps(quality: int) -> list[int]:
-    """The libjpeg table of ``quality``, each step in units of ``GROW`` (a third of it, at least 1)."""
-    scale = 5000 / quality if quality < 50 else 200 - 2 * quality
+    """The libjpeg table of ``quality``, made coarser; each step in units of ``GROW`` (a third of it, at least 1)."""
+    scale = COARSER * (5000 / quality if quality < 50 else 200 - 2 * quality)
     wanted = ((int(base) * scale + 50) / 100 for base in BASE_TABLE.split())
     return [min(max(1, round(step / GROW)), 255 // GROW) for step in wanted]
 
