@@ -5,6 +5,8 @@ from io import BytesIO
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -44,6 +46,49 @@ def test_random_alpha_reads_back_exactly() -> None:
     image = Image.open(BytesIO(encode_webp(rgba, 80, b"icc")))
 
     np.testing.assert_array_equal(np.asarray(image)[..., 3], rgba[..., 3])
+
+
+def with_alpha(alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.dstack([alpha, alpha, alpha, alpha])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 10**6), st.sampled_from([0.0, 0.01, 0.2, 0.9]))
+def test_alpha_of_any_mixture_of_runs_and_values_reads_back_exactly(h: int, w: int, seed: int, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    alpha = np.where(rng.random((h, w)) < share, rng.integers(0, 256, (h, w)), 0).astype(np.uint8)
+
+    assert_alpha_survives(alpha)
+
+
+@pytest.mark.parametrize("value", [0, 1, 255])
+@pytest.mark.parametrize("shape", [(1, 4095), (1, 4096), (1, 4097), (1, 4098), (91, 91), (300, 701), (2, 16383)])
+def test_runs_longer_than_a_copy_read_back_exactly(shape: tuple[int, int], value: int) -> None:
+    assert_alpha_survives(np.full(shape, value, np.uint8))
+
+
+def test_values_of_which_some_are_far_rarer_than_a_code_is_long_read_back_exactly() -> None:
+    steps = np.repeat(np.arange(1, 20), 2 ** np.arange(19))[-724 * 724 :]
+    differences = np.random.default_rng(1).permutation(steps).reshape(724, 724)
+
+    assert_alpha_survives(np.cumsum(differences, axis=1).astype(np.uint8))
+
+
+def assert_alpha_survives(alpha: NDArray[np.uint8]) -> None:
+    data = encode_webp(with_alpha(alpha), 80, b"icc")
+    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(data)).convert("RGBA"))[..., 3], alpha)
+
+
+def test_alpha_takes_no_more_than_libwebp_needs_for_it() -> None:
+    rgba, out = disc(600, 800), BytesIO()
+    Image.fromarray(rgba).save(out, "WEBP", quality=80, method=0)
+
+    assert alpha_bytes(encode_webp(rgba, 80, srgb_icc())) < 1.1 * alpha_bytes(out.getvalue())
+
+
+def alpha_bytes(webp: bytes) -> int:
+    at = webp.index(b"ALPH")
+    return int.from_bytes(webp[at + 4 : at + 8], "little")
 
 
 def test_colours_are_as_good_as_libwebps_own_also_at_the_edge() -> None:

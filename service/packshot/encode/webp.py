@@ -1,7 +1,7 @@
 """WebP with transparency, colour and alpha encoded side by side: half the time where there are two cores.
 
 RFC 9649: the file is VP8X, ICCP, ALPH and VP8 chunks; ALPH holds the alpha as the green channel of a lossless
-bitstream. libwebp, asked for both, does one after the other and takes longer over the colour, too.
+bitstream. libwebp, asked for both, does one after the other and takes longer over both.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ import numpy as np
 from PIL import Image
 
 from packshot.encode.port import RGB8, RGBA8, Gray8
+from packshot.encode.vp8l import encode_green
 
 BLOCK = 4  # px: what VP8 transforms as a whole
 HAS_ICC, HAS_ALPHA = 0x20, 0x10
 LOSSLESS_LEFT = b"\x05"  # compressed losslessly, each value less its left neighbour
-LOSSLESS_HEADER_BYTES = 5  # signature, width, height, which ALPH leaves out
 
 
 def encode_webp(rgba: RGBA8, quality: int, icc: bytes, threads: int = 1) -> bytes:
@@ -25,7 +25,7 @@ def encode_webp(rgba: RGBA8, quality: int, icc: bytes, threads: int = 1) -> byte
     alpha = np.asarray(cv2.extractChannel(rgba, 3), np.uint8)
     with ThreadPoolExecutor(1, "alpha") as pool:
         later = pool.submit(_alpha_bitstream, alpha) if threads > 1 else None
-        colour = _only_chunk(_saved(_filled(rgba, alpha), quality=quality), b"VP8 ")
+        colour = _only_chunk(_saved(_filled(rgba, alpha), quality), b"VP8 ")
         coverage = later.result() if later else _alpha_bitstream(alpha)
     height, width = alpha.shape
     head = (
@@ -56,14 +56,12 @@ def _alpha_bitstream(alpha: Gray8) -> bytes:
     less_left = alpha.copy()
     less_left[:, 1:] -= alpha[:, :-1]
     less_left[1:, 0] -= alpha[:-1, 0]  # the first column goes by the value above
-    nothing = np.zeros_like(alpha)
-    green = np.asarray(cv2.merge([nothing, less_left, nothing]), np.uint8)
-    return _only_chunk(_saved(green, lossless=True, quality=0), b"VP8L")[LOSSLESS_HEADER_BYTES:]
+    return encode_green(less_left)
 
 
-def _saved(rgb: RGB8, **options: int | bool) -> bytes:
+def _saved(rgb: RGB8, quality: int) -> bytes:
     out = BytesIO()
-    Image.fromarray(rgb).save(out, "WEBP", method=0, **options)
+    Image.fromarray(rgb).save(out, "WEBP", method=0, quality=quality)
     return out.getvalue()
 
 
