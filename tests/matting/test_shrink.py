@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from packshot.matting import shrink as room
 from packshot.matting.shrink import shrink
 
-WAYS = (room._in_floats, room._in_whole_numbers)
+WAYS = (room._in_floats, room._in_floats_but_doubts, room._in_whole_numbers)
 
 
 def shares(source: int, cells: int) -> list[dict[int, Fraction]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 RGB8 = NDArray[np.uint8]
 Sums = NDArray[np.floating[Any]]
+Index = NDArray[np.intp]
 
 ROUNDOFF = 2.0**-24
 WHOLE_IN_FLOAT32 = 2**24
@@ -28,9 +29,11 @@ def shrink(picture: RGB8, height: int, width: int) -> RGB8:
     rows, columns = picture.shape[:2]
     if rows % height == 0 and columns % width == 0:
         return np.asarray(_opencv_area(picture, height, width), np.uint8)
-    if rows * columns <= COPY_LIMIT_PX and _floats_tell_apart(rows, columns, height, width):
+    if rows * columns > COPY_LIMIT_PX:
+        return _in_whole_numbers(picture, height, width)
+    if _floats_tell_apart(rows, columns, height, width):
         return _in_floats(picture, height, width)
-    return _in_whole_numbers(picture, height, width)
+    return _in_floats_but_doubts(picture, height, width)
 
 
 def _grid(rows: int, columns: int, height: int, width: int) -> int:
@@ -39,13 +42,17 @@ def _grid(rows: int, columns: int, height: int, width: int) -> int:
 
 
 def _floats_tell_apart(rows: int, columns: int, height: int, width: int) -> bool:
-    """Whether the error of float32 stays below a quarter of the distance of two averages.
+    """Whether the error of float32 stays below a quarter of the distance of two averages."""
+    return 4 * _error(rows, columns, height, width) * _grid(rows, columns, height, width) < 1
+
+
+def _error(rows: int, columns: int, height: int, width: int) -> float:
+    """The most by which an average in float32 can be wrong.
 
     n products are added with at most about n + 2 roundings (Higham, Accuracy and Stability of Numerical Algorithms,
     section 3.1), here once for each direction.
     """
-    error = 255 * (rows / height + columns / width + 9) * ROUNDOFF
-    return 4 * error * _grid(rows, columns, height, width) < 1
+    return 255 * (rows / height + columns / width + 9) * ROUNDOFF
 
 
 def _in_floats(picture: RGB8, height: int, width: int) -> RGB8:
@@ -54,6 +61,37 @@ def _in_floats(picture: RGB8, height: int, width: int) -> RGB8:
     average: Sums = _opencv_area(picture.astype(np.float32), height, width)
     average += np.float32(0.25 / _grid(rows, columns, height, width))
     return np.asarray(np.rint(average, out=average), np.uint8)
+
+
+def _in_floats_but_doubts(picture: RGB8, height: int, width: int) -> RGB8:
+    """What lies so near half-way that an error could decide is averaged again, in whole numbers."""
+    rows, columns = picture.shape[:2]
+    average: Sums = _opencv_area(picture.astype(np.float32), height, width)
+    nearest = np.rint(average)
+    off = np.abs(average - nearest, out=average)
+    small = np.asarray(nearest, np.uint8)
+    doubts = np.nonzero(off > 0.5 - 2 * _error(rows, columns, height, width))
+    small[doubts] = _averages_at(picture, height, width, doubts)
+    return small
+
+
+def _averages_at(picture: RGB8, height: int, width: int, cells: tuple[Index, ...]) -> NDArray[np.uint8]:
+    """The averages in some cells, given by row, column and, for a picture of channels, channel."""
+    y, down = _covered(picture.shape[0], height, cells[0])
+    x, across = _covered(picture.shape[1], width, cells[1])
+    pixels = picture[(y[:, :, None], x[:, None, :], *(channel[:, None, None] for channel in cells[2:]))]
+    sums = np.einsum("nyx,ny,nx->n", pixels.astype(np.int64), down, across)
+    area = down[:1].sum() * across[:1].sum()
+    return np.asarray((2 * sums + area) // (2 * area), np.uint8)
+
+
+def _covered(length: int, count: int, cells: Index) -> tuple[Index, Index]:
+    """Which of ``length`` pixels lie in each of some of ``count`` cells, and by how much in whole units, (N, most)."""
+    unit, pitch = count // gcd(length, count), length // gcd(length, count)
+    start = cells[:, None] * pitch
+    pixels = start // unit + np.arange(pitch // unit + 2)
+    shares = np.minimum((pixels + 1) * unit, start + pitch) - np.maximum(pixels * unit, start)
+    return np.minimum(pixels, length - 1), np.maximum(shares, 0)
 
 
 def _opencv_area(picture: NDArray[Any], height: int, width: int) -> NDArray[Any]:
