@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from packshot.cutout import CutResult
 from packshot.encode.port import EncodeSettings, Patch, Photo, PictureEncoder, PictureFormat
 from packshot.errors import BadImage
-from packshot.matting.band import plain
+from packshot.matting.band import Run, plain
 from packshot.matting.compose import add_contact_shadow, lay_on_colour, lay_on_picture
-from packshot.matting.foreground import Run
 from packshot.presets import Layout, Preset, lay_out
 
 RGB8 = NDArray[np.uint8]

@@ -1,6 +1,6 @@
 """The band: where the coarse mask is unsure, and so where work at full resolution pays."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -13,6 +13,9 @@ RGB8 = NDArray[np.uint8]
 Index = NDArray[np.int32]
 Trimap = NDArray[np.uint8]
 Mask = NDArray[np.uint8]
+
+Run = Callable[[Callable[[slice], None], Iterable[slice]], Iterable[None]]
+"""How work is done strip by strip: the built-in ``map``, or that of a thread pool."""
 
 BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
 SURE_ABOVE = 0.95

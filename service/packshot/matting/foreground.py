@@ -6,36 +6,39 @@ on in tiles that hold an edge, the last correction uses the photo's own pixels.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import Index, Place, in_between, plain, points, samples, strips
-from packshot.matting.tiles import TileGrid
+from packshot.matting.band import Index, Place, Run, in_between, plain, points, samples, strips
+from packshot.matting.tiles import TileGrid, held
 
 Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
 Alpha8 = NDArray[np.uint8]
 
-Run = Callable[[Callable[[slice], None], Iterable[slice]], Iterable[None]]
-"""How work is done strip by strip: the built-in ``map``, or that of a thread pool."""
-
 TINY = np.float32(1e-4)
 AROUND = 96  # px: how far colours beside the band are looked at
 WHOLE_BELOW = 160  # px of the longer side: levels as small as this are not cut into tiles
+FINE_ABOVE = 640  # px of the longer side: in such a picture a clean edge is a thin line
+FEW = 0.1  # of the tiles with an edge
 
 
 @dataclass(frozen=True)
 class ColourSettings:
-    """``sizes`` are the blurs of the passes on each level, in its pixels; alpha to the ``power`` weighs pixels."""
+    """``sizes`` are the blurs of the passes on each level, in its pixels; alpha to the ``power`` weighs pixels.
+
+    In a large picture only the ``dense`` tiles are worked on, those of hair and fabric, of which more than this share
+    is soft; where they are few, half the picture's size does. Along a clean edge the level below has the colours.
+    """
 
     sizes: tuple[int, ...] = (5, 3, 3)
     power: int = 3
-    tile: int = 16
+    tile: int = 24
+    dense: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -82,22 +85,33 @@ def blur_fusion(
 
 
 def estimate_colours(rgb: RGB8, alpha: Alpha8, settings: ColourSettings | None = None) -> Colours:
-    """Foreground and background at the resolution of ``rgb`` (H, W, 3) and ``alpha`` (H, W), both uint8.
+    """Foreground and background of ``rgb`` (H, W, 3) with ``alpha`` (H, W), both uint8, at that size or at half of it.
 
     They are estimated around the soft pixels; elsewhere both are the picture.
     """
     settings = settings or ColourSettings()
+    dense = settings.dense if max(alpha.shape) > FINE_ABOVE else 0.0
+    if dense and _is_clean(alpha, settings):
+        rgb, alpha, dense = _halved(rgb), _halved(alpha), 0.0
     left, top, width, height = cv2.boundingRect(in_between(alpha))
     rows, columns = (
         slice(max(0, first - AROUND), first + length + AROUND) for first, length in ((top, height), (left, width))
     )
-    near = _from_coarse_to_fine(np.ascontiguousarray(rgb[rows, columns]), alpha[rows, columns], settings)
+    near = _from_coarse_to_fine(np.ascontiguousarray(rgb[rows, columns]), alpha[rows, columns], settings, dense)
     colours = Colours(rgb.copy(), rgb.copy())
     colours.foreground[rows, columns], colours.background[rows, columns] = near.foreground, near.background
     return colours
 
 
-def _from_coarse_to_fine(rgb: RGB8, alpha: Alpha8, settings: ColourSettings) -> Colours:
+def _is_clean(alpha: Alpha8, settings: ColourSettings) -> bool:
+    """Whether hardly a tile that holds an edge is dense."""
+    soft = held(in_between(alpha), settings.tile)
+    dense = soft > settings.dense * settings.tile**2
+    return bool(np.count_nonzero(dense) < FEW * np.count_nonzero(soft))
+
+
+def _from_coarse_to_fine(rgb: RGB8, alpha: Alpha8, settings: ColourSettings, dense: float) -> Colours:
+    """Level by level, on the last one only in tiles of which more than ``dense`` is soft."""
     levels = [(rgb, np.ascontiguousarray(alpha))]
     while max(levels[-1][1].shape) > 1:
         levels.append((_halved(levels[-1][0]), _halved(levels[-1][1])))
@@ -106,15 +120,17 @@ def _from_coarse_to_fine(rgb: RGB8, alpha: Alpha8, settings: ColourSettings) -> 
         size = coverage.shape[::-1]
         enlarged = [cv2.resize(part, size) for part in (colours.foreground, colours.background)]
         start = Colours(np.asarray(enlarged[0], np.uint8), np.asarray(enlarged[1], np.uint8))
-        colours = _level(image, coverage, start, settings)
+        colours = _level(image, coverage, start, settings, dense if image is rgb else 0.0)
     return colours
 
 
-def _level(rgb: RGB8, alpha: Alpha8, start: Colours, settings: ColourSettings) -> Colours:
+def _level(rgb: RGB8, alpha: Alpha8, start: Colours, settings: ColourSettings, dense: float) -> Colours:
     """All passes on one level, as a whole or in the tiles that hold an edge."""
     if max(alpha.shape) < WHOLE_BELOW:
         return _fused(rgb, alpha, start, settings)
-    grid = TileGrid.over(in_between(alpha), settings.tile, sum(size // 2 for size in settings.sizes))
+    grid = TileGrid.over(in_between(alpha), settings.tile, sum(size // 2 for size in settings.sizes), dense)
+    if not len(grid.rows):
+        return start
     image, coverage, foreground, background = (
         grid.padded(part) for part in (rgb, alpha, start.foreground, start.background)
     )
@@ -139,12 +155,12 @@ def decontaminate(rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | Non
     Estimated colour where alpha is soft, the picture's where it is 255, zero where it is 0. ``place`` says which part
     of the picture that ``colours`` are of this is, at whatever scale; all of it where that is None.
     """
-    rgba = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA), np.uint8)
-    cv2.insertChannel(alpha, rgba, 3)
-    rgba = np.asarray(cv2.copyTo(rgba, alpha), np.uint8)
+    rgba = np.zeros((*alpha.shape, 4), np.uint8)
     pixels = rgba.view(np.uint32).reshape(-1)
 
     def colour(rows: slice) -> None:
+        opaque = cv2.cvtColor(rgb[rows], cv2.COLOR_RGB2RGBA)
+        cv2.copyTo(cv2.insertChannel(alpha[rows], opaque, 3), alpha[rows], rgba[rows])
         at, coverage, foreground = _soft_pixels(rgb, alpha, colours, place, rows)
         pixels[at] = np.column_stack([foreground, coverage]).view(np.uint32)[:, 0]
 
@@ -161,10 +177,11 @@ def lay_subject(
     run: Run = map,
 ) -> RGB8:
     """``decontaminate`` laid on one colour, (h, w, 3) uint8, without the detour over RGBA."""
-    mixed = np.asarray(cv2.copyTo(rgb, alpha, plain(alpha.shape[0], alpha.shape[1], backdrop)), np.uint8)
+    mixed = plain(alpha.shape[0], alpha.shape[1], backdrop)
     pixels, below = mixed.reshape(-1, 3), np.array(backdrop, np.float32)
 
     def mix(rows: slice) -> None:
+        cv2.copyTo(rgb[rows], alpha[rows], mixed[rows])
         at, coverage, foreground = _soft_pixels(rgb, alpha, colours, place, rows)
         if len(at):
             share = _three(_unit(coverage))

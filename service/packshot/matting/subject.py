@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import Place
+from packshot.matting.band import Place, Run
 from packshot.matting.compose import lay_on_colour, resize, scale_rgba
-from packshot.matting.foreground import Colours, Run, decontaminate, lay_subject
+from packshot.matting.foreground import Colours, decontaminate, lay_subject
 
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]

@@ -32,15 +32,10 @@ class TileGrid:
     columns: Index
 
     @classmethod
-    def over(cls, busy: Bytes8, tile: int, margin: int) -> "TileGrid":
-        """The tiles that hold a non-zero pixel of ``busy`` (H, W)."""
-        height, width = busy.shape
-        down, across = -(-height // tile), -(-width // tile)
-        x, y = points(busy)
-        holds = np.zeros((down, across), np.bool_)
-        holds[y // tile, x // tile] = True
-        rows, columns = np.nonzero(holds)
-        return cls(height, width, tile, margin, rows, columns)
+    def over(cls, busy: Bytes8, tile: int, margin: int, share: float = 0.0) -> "TileGrid":
+        """The tiles of whose pixels more than a ``share`` are not zero in ``busy`` (H, W)."""
+        rows, columns = np.nonzero(held(busy, tile) > share * tile * tile)
+        return cls(busy.shape[0], busy.shape[1], tile, margin, rows, columns)
 
     def batches(self) -> Iterator[slice]:
         """The tiles in portions of a bounded number of pixels."""
@@ -72,6 +67,13 @@ class TileGrid:
         """The picture without what ``padded`` put around it."""
         down, across = (slice(self.margin, self.margin + length) for length in (self.height, self.width))
         return padded[down, across]
+
+
+def held(busy: Bytes8, tile: int) -> Index:
+    """How many non-zero pixels of ``busy`` (H, W) each tile holds, (rows, columns) of tiles."""
+    down, across = (-(-length // tile) for length in busy.shape)
+    x, y = points(busy)
+    return np.bincount(y // tile * across + x // tile, minlength=down * across).reshape(down, across)
 
 
 def _windows(padded: Bytes8, step: int, side: int, writeable: bool = False) -> NDArray[np.uint8]:
