@@ -1,7 +1,6 @@
 """Photo to cutout, and cutout to the pictures a storefront takes; shared by the daemon and ``packshot cut``."""
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -25,6 +24,7 @@ from packshot.matting.refine import EdgeSettings, Matte, Profile, coarse_matte, 
 from packshot.matting.subject import Subject
 from packshot.matting.tensor import coarse_mask, network_input, stretch
 from packshot.matting.verdict import Thresholds, judge
+from packshot.platform.beside import Beside
 
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
@@ -105,10 +105,10 @@ class CutResult:
 
 @dataclass(frozen=True)
 class _Known:
-    """What a cutout is made of: matte at working size, colours, and alpha in a box outside which it is 0."""
+    """What a cutout is made of: matte at working size, colours (perhaps still to come), alpha in a box, 0 outside."""
 
     matte: Matte
-    colours: Colours
+    colours: Callable[[], Colours]
     box: Box
     alpha: Alpha8
 
@@ -126,12 +126,11 @@ class Cutter:
         self._accelerator = accelerator
         self._decoder = decoder
         self._options = options or CutOptions()
-        self._pool = ThreadPoolExecutor(1, "decode") if threads > 1 else None
+        self._beside = Beside("decode", on=threads > 1)
 
     def close(self) -> None:
         """End the threads; the accelerator belongs to the caller."""
-        if self._pool:
-            self._pool.shutdown()
+        self._beside.close()
 
     def cut(self, photo: bytes | Photo, options: CutOptions | None = None, plate: Photo | None = None) -> CutResult:
         """Cut one photo out. Raises BadImage for bytes that cannot be read, AcceleratorError from the engine.
@@ -151,12 +150,14 @@ class Cutter:
         with clock.stage("edges"):
             matte = drop_specks(coarse_matte(guide, mask, options.profile, options.edges))
             model = fine_model(matte, options.edges)
-            small_alpha = fine_alpha(small, matte, options.edges, model)
-        colours = self._aside(clock, "colour", lambda: estimate_colours(small, small_alpha, options.colours))
-        shot = whole()
+
+        def estimate() -> Colours:
+            return estimate_colours(small, fine_alpha(small, matte, options.edges, model), options.colours)
+
+        colours, shot = self._aside(clock, "colour", estimate), whole()
         with clock.stage("edges"):
-            box, alpha = subject_alpha(shot.pixels, matte, options.edges, model)
-        result = self._result(shot, guide, mask, _Known(matte, colours(), box, alpha), options, clock)
+            box, alpha = subject_alpha(shot.pixels, matte, options.edges, model, self._beside.share)
+        result = self._result(shot, guide, mask, _Known(matte, colours, box, alpha), options, clock)
         return result if plate is None else _held(result, str(known))
 
     def decode(self, data: bytes, options: CutOptions | None = None) -> Photo:
@@ -200,7 +201,7 @@ class Cutter:
         with clock.stage("edges"):
             seen = matte_on_plate(small, small_plate, mask, fit, options.profile, options.edges)
             alpha = alpha_on_plate(shot.pixels, plate.pixels, fit, seen, options.edges)
-        return _Known(seen.matte, seen.colours, (0, 0, *alpha.shape[::-1]), alpha)
+        return _Known(seen.matte, lambda: seen.colours, (0, 0, *alpha.shape[::-1]), alpha)
 
     def _result(
         self, shot: Photo, guide: RGB8, mask: Mask, known: "_Known", options: CutOptions, clock: "_StageClock"
@@ -214,7 +215,7 @@ class Cutter:
         subject = NOTHING
         if seen and inner:
             place = Place(*seen, of_width=width, of_height=height)
-            subject = Subject(_crop(shot.pixels, seen), _crop(known.alpha, inner), known.colours, place)
+            subject = Subject(_crop(shot.pixels, seen), _crop(known.alpha, inner), colours=known.colours(), place=place)
         return CutResult(
             height=height,
             width=width,
@@ -235,7 +236,7 @@ class Cutter:
             return _working_picture(photo.pixels), lambda: photo
         whole = self._aside(clock, "decode", lambda: self._decoder.decode(photo, options.limits))
         reduced = None
-        if self._pool is not None:
+        if self._beside.on:
             with clock.stage("reduced"):
                 reduced = self._reduced(photo, options)
         if reduced is not None:
@@ -250,11 +251,8 @@ class Cutter:
             began = perf_counter()
             return work(), perf_counter() - began
 
-        if self._pool is None:
-            done = clock.add(stage, *timed())
-            return lambda: done
-        later = self._pool.submit(timed)
-        return lambda: clock.add(stage, *later.result())
+        later = self._beside.start(timed)
+        return lambda: clock.add(stage, *later())
 
     def _reduced(self, data: bytes, options: CutOptions) -> RGB8 | None:
         card = self._accelerator.card

@@ -4,6 +4,7 @@ The coarse mask is first sharpened to a matte at twice its own resolution, with 
 guided filter's linear models of that matte are then evaluated on the photo's own pixels, in the band alone.
 """
 
+from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import UNKNOWN, Trimap, in_between, points, sample, strips, trimap
+from packshot.matting.band import UNKNOWN, Run, Trimap, in_between, points, sample, strips, trimap
 from packshot.matting.guided import fit_linear_model
 from packshot.matting.tensor import stretch
 
@@ -22,6 +23,7 @@ Index = NDArray[np.intp]
 Box = tuple[int, int, int, int]
 
 NO_OUTLINE = 1e-3
+STRIP_OF_ALPHA = 128  # rows
 
 
 class Profile(StrEnum):
@@ -94,22 +96,29 @@ def fine_alpha(rgb: RGB8, matte: Matte, settings: EdgeSettings, model: Float | N
     return whole
 
 
-def subject_alpha(rgb: RGB8, matte: Matte, settings: EdgeSettings, model: Float | None = None) -> tuple[Box, Alpha8]:
-    """The box outside which ``fine_alpha`` is 0, as (left, top, width, height), and alpha (height, width) in it."""
+def subject_alpha(
+    rgb: RGB8, matte: Matte, settings: EdgeSettings, model: Float | None = None, run: Run = map
+) -> tuple[Box, Alpha8]:
+    """The box outside which ``fine_alpha`` is 0, as (left, top, width, height), and alpha (height, width) in it.
+
+    ``run`` may do strips at the same time.
+    """
     height, width = rgb.shape[:2]
     x0, y0, across, down = cv2.boundingRect(matte.regions)
     left, columns = _nearest(x0, across, matte.regions.shape[1], width)
     top, rows = _nearest(y0, down, matte.regions.shape[0], height)
     alpha = matte.regions.take(columns, axis=1).take(rows, axis=0)
     colours, values = rgb.reshape(-1, 3), alpha.reshape(-1)
-    model = fine_model(matte, settings) if model is None else model
-    for part in strips(0, len(rows)):
+    linear = fine_model(matte, settings) if model is None else model
+
+    def evaluate(part: slice) -> None:
         x, y = points(in_between(alpha[part]), left, top + part.start)
         if len(x):
             seen = colours.take(y * np.int32(width) + x, axis=0)
-            values[(y - np.int32(top)) * np.int32(len(columns)) + x - np.int32(left)] = _evaluate(
-                sample(model, x, y, height, width), seen
-            )
+            at = (y - np.int32(top)) * np.int32(len(columns)) + x - np.int32(left)
+            values[at] = _evaluate(sample(linear, x, y, height, width), seen)
+
+    deque(run(evaluate, strips(0, len(rows), STRIP_OF_ALPHA)), maxlen=0)
     return (left, top, len(columns), len(rows)), alpha
 
 
