@@ -4,8 +4,8 @@ RFC 9649: the file is VP8X, ICCP, ALPH and VP8 chunks; ALPH holds the alpha as t
 bitstream. libwebp, asked for both, does one after the other and takes longer over both.
 """
 
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import cv2
@@ -14,6 +14,8 @@ from PIL import Image
 
 from packshot.encode.port import RGB8, RGBA8, Gray8
 from packshot.encode.vp8l import encode_green
+from packshot.matting.band import Run, strips
+from packshot.platform.beside import Beside
 
 BLOCK = 4  # px: what VP8 transforms as a whole
 HAS_ICC, HAS_ALPHA = 0x20, 0x10
@@ -23,33 +25,52 @@ LOSSLESS_LEFT = b"\x05"  # compressed losslessly, each value less its left neigh
 def encode_webp(rgba: RGBA8, quality: int, icc: bytes, threads: int = 1) -> bytes:
     """Straight-alpha RGBA (H, W, 4) uint8, zero under alpha 0, as a lossy WebP with exact alpha."""
     alpha = np.asarray(cv2.extractChannel(rgba, 3), np.uint8)
-    with ThreadPoolExecutor(1, "alpha") as pool:
-        later = pool.submit(_alpha_bitstream, alpha) if threads > 1 else None
-        colour = _only_chunk(_saved(_filled(rgba, alpha), quality), b"VP8 ")
-        coverage = later.result() if later else _alpha_bitstream(alpha)
+    beside = Beside("alpha", on=threads > 1)
+    coverage = beside.start(lambda: _alpha_bitstream(alpha))
+    colour = _only_chunk(_saved(_filled(rgba, alpha, beside.share), quality), b"VP8 ")
+    beside.close()
     height, width = alpha.shape
     head = (
         bytes([HAS_ICC | HAS_ALPHA, 0, 0, 0]) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     )
-    chunks = [(b"VP8X", head), (b"ICCP", icc), (b"ALPH", LOSSLESS_LEFT + coverage), (b"VP8 ", colour)]
+    chunks = [(b"VP8X", head), (b"ICCP", icc), (b"ALPH", LOSSLESS_LEFT + coverage()), (b"VP8 ", colour)]
     body = b"WEBP" + b"".join(_chunk(kind, data) for kind, data in chunks)
     return b"RIFF" + len(body).to_bytes(4, "little") + body
 
 
-def _filled(rgba: RGBA8, alpha: Gray8) -> RGB8:
+def _filled(rgba: RGBA8, alpha: Gray8, run: Run) -> RGB8:
     """The colours, and where nothing is visible the mean of what is visible nearby: no fringe from prediction."""
-    colour = np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), np.uint8)
-    down, across = (length // BLOCK for length in alpha.shape)
-    if not down or not across:
-        return colour
-    blocks = rgba[: down * BLOCK, : across * BLOCK]
-    for part in (2, 1):  # by 2 and by 2 again: four times as fast as by 4
-        blocks = np.asarray(cv2.resize(blocks, (across * part, down * part), interpolation=cv2.INTER_AREA), np.uint8)
+    height, width = alpha.shape
+    nearby = _visible_nearby(rgba, run)
+    filled = np.empty((height, width, 3), np.uint8)
+
+    def fill(rows: slice) -> None:
+        blocks = nearby[rows.start // BLOCK : -(-rows.stop // BLOCK)]
+        around = cv2.resize(blocks, None, fx=BLOCK, fy=BLOCK, interpolation=cv2.INTER_NEAREST)
+        filled[rows] = around[: rows.stop - rows.start, :width]
+        cv2.copyTo(cv2.cvtColor(rgba[rows], cv2.COLOR_RGBA2RGB), alpha[rows], filled[rows])
+
+    deque(run(fill, strips(0, height)), maxlen=0)
+    return filled
+
+
+def _visible_nearby(rgba: RGBA8, run: Run) -> RGB8:
+    """For every block, also those that the border cuts, the mean colour of what is visible in it and next to it."""
+    down, across = (max(1, length // BLOCK) for length in rgba.shape[:2])
+    blocks = np.empty((down, across, 4), np.uint8)
+
+    def shrink(rows: slice) -> None:
+        part = rgba[rows.start * BLOCK : rows.stop * BLOCK, : across * BLOCK]
+        for scale in (2, 1):  # by 2 and by 2 again: four times as fast as by 4
+            size = (across * scale, (rows.stop - rows.start) * scale)
+            part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+        blocks[rows] = part
+
+    deque(run(shrink, strips(0, down)), maxlen=0)
     means = cv2.blur(blocks.astype(np.float32), (3, 3))
-    scale = cv2.divide(255.0, np.maximum(means[..., 3], 1))
+    scale = np.float32(255) / np.maximum(means[..., 3], 1)
     visible = cv2.convertScaleAbs(means[..., :3] * cv2.merge([scale, scale, scale]))
-    nearby = cv2.resize(visible, alpha.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    return np.asarray(cv2.copyTo(colour, alpha, nearby), np.uint8)
+    return np.asarray(cv2.copyMakeBorder(visible, 0, 1, 0, 1, cv2.BORDER_REPLICATE), np.uint8)
 
 
 def _alpha_bitstream(alpha: Gray8) -> bytes:

@@ -12,6 +12,7 @@ white above and below the subject is encoded once and repeated.
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from math import ceil
 
 import cv2
@@ -70,6 +71,18 @@ def _pieces(rgb: RGB8, threads: int) -> Iterator[tuple[slice, int]]:
 
 def _band(rgb: RGB8, quality: int, icc: bytes) -> bytes:
     """The JPEG of a band with the least overshoot that keeps white exact; nothing where a finer quality is needed."""
+    if cv2.reduce(rgb.reshape(1, -1), 1, cv2.REDUCE_MIN)[0, 0] >= WHITE_FROM:
+        return _white_band(rgb.shape[0], rgb.shape[1], quality, icc)
+    return _checked_band(rgb, quality, icc)
+
+
+@lru_cache(maxsize=8)
+def _white_band(height: int, width: int, quality: int, icc: bytes) -> bytes:
+    """What most bands of most pictures are."""
+    return _checked_band(np.full((height, width, 3), 255, np.uint8), quality, icc)
+
+
+def _checked_band(rgb: RGB8, quality: int, icc: bytes) -> bytes:
     white = np.asarray(cv2.inRange(rgb, np.full(3, float(WHITE_FROM)), np.full(3, 255.0)), np.uint8)
     trial, trial_white = _doubtful_blocks(rgb, white)
     for overshoot in OVERSHOOTS:
