@@ -18,16 +18,24 @@ from models.u2net_lite import CONFIGS, Config, build
 from packshot.errors import PackshotError, UsageError
 
 
-def load_weights(config: Config, path: Path) -> nn.Module:
-    """A network in evaluation mode with the weights of ``path``; raises UsageError if they are another network's."""
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The state dict in ``path``, single precision, of whatever network; raises UsageError if it is none."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise UsageError(f"cannot read weights {path}: {str(error).splitlines()[0]}") from error
-    network = build(config)
     try:
-        network.load_state_dict({key: value.float() for key, value in state.items()})
-    except (RuntimeError, AttributeError) as error:
+        return {key: value.float() for key, value in state.items()}
+    except AttributeError as error:
+        raise UsageError(f"{path} holds no weights") from error
+
+
+def load_weights(config: Config, path: Path) -> nn.Module:
+    """A network in evaluation mode with the weights of ``path``; raises UsageError if they are another network's."""
+    state, network = read_weights(path), build(config)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
         raise UsageError(f"{path} holds weights of another network than {config.name!r}") from error
     return network.eval()
 
