@@ -48,7 +48,7 @@ def draw(bank: Bank, mix: Mix, count: int, size: int, seed: int, step: int) -> B
 
 def _photos(bank: Bank, n: int, size: int, random: Random) -> tuple[Tensor, Tensor, Tensor]:
     index = random.choice(bank.weights, n)
-    theta = random_window(n, random, 0.62, 1.0)
+    theta = random_window(n, random, 0.62, 1.0, whole=0.5)
     return (*_cut(bank, index, theta, size), bank.exact[index])
 
 

@@ -10,7 +10,7 @@ from models.warp import Random, random_window, sample
 def backdrop(scenes: Tensor, size: int, random: Random, plain: float) -> Tensor:
     """Crops (n, 3, size, size) in [0, 1] of ``scenes`` (n, H, W, 3), a share ``plain`` of them replaced by sweeps."""
     n = len(scenes)
-    window = random_window(n, random, 0.6, 1.0)
+    window = random_window(n, random, 0.6, 1.0, whole=0.4)
     crops = sample(scenes.permute(0, 3, 1, 2).float() / 255.0, window, size, "reflection")
     choose = (random.uniform(n) < plain).view(-1, 1, 1, 1)
     return torch.where(choose, sweep(n, size, random), crops)

@@ -42,8 +42,13 @@ def sample(x: Tensor, theta: Tensor, size: int, padding: str) -> Tensor:
     return functional.grid_sample(x, grid, padding_mode=padding, align_corners=False)
 
 
-def random_window(n: int, random: Random, smallest: float, largest: float) -> Tensor:
-    """A window of ``smallest`` to ``largest`` of the side, some aspect, flipped at random, half of them turned."""
+def random_window(n: int, random: Random, smallest: float, largest: float, whole: float = 0.0) -> Tensor:
+    """A window of ``smallest`` to ``largest`` of the side, some aspect, flipped at random, half of them turned.
+
+    A share ``whole`` of them shows the picture as it is, flipped or not: enlarged crops alone would teach a sharpness
+    that no photo has at the network's input ("Fixing the train-test resolution discrepancy", Touvron et al., NeurIPS
+    2019).
+    """
     scale, aspect = random.uniform(n, smallest, largest), random.uniform(n, 0.85, 1.18)
     width, height = (scale * aspect).clamp(max=1.05), (scale / aspect).clamp(max=1.05)
     x = random.uniform(n, -1, 1) * (1 - width).clamp(min=0)
@@ -54,7 +59,8 @@ def random_window(n: int, random: Random, smallest: float, largest: float) -> Te
         torch.stack([flip * width * cos, -height * sin, x], 1),
         torch.stack([flip * width * sin, height * cos, y], 1),
     ]
-    return torch.stack(rows, 1)
+    plain = torch.tensor([[1.0, 0, 0], [0, 1, 0]], device=random.device) * torch.stack([flip, flip.abs()], 1)[..., None]
+    return torch.where((random.uniform(n) < whole).view(-1, 1, 1), plain, torch.stack(rows, 1))
 
 
 def fit_box(boxes: Tensor, random: Random, smallest: float, largest: float) -> Tensor:

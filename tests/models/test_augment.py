@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="batches are drawn in torch, which t
 from models.augment import Batch, Mix, draw, jpeg  # noqa: E402
 from models.bank import Bank, bounding_boxes, load_bank  # noqa: E402
 from models.scenery import cast_shadow  # noqa: E402
-from models.warp import Random, fit_box, sample  # noqa: E402
+from models.warp import Random, fit_box, random_window, sample  # noqa: E402
 from tests.models.tiny_data import SIDE, write_tiny_data  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -54,6 +54,15 @@ def test_only_renders_and_empty_scenes_count_as_exact(bank: Bank) -> None:
     assert one_kind(bank, "empty").exact.all()
     assert not one_kind(bank, "pasted").exact.any()
     assert not one_kind(bank, "upper_body").exact.any()
+
+
+def test_half_of_the_windows_show_the_picture_as_sharp_as_it_is_or_its_mirror_image() -> None:
+    pictures = torch.rand(1, 3, 32, 32).expand(200, -1, -1, -1)
+    windows = random_window(200, Random(CPU, 1, 1), 0.6, 1.0, whole=0.5)
+    seen = sample(pictures, windows, 32, "reflection")
+    same, mirrored = ((seen - other).abs().amax((1, 2, 3)) < 1e-3 for other in (pictures, pictures.flip(3)))
+    assert 30 < same.sum() < 70
+    assert 30 < mirrored.sum() < 70
 
 
 def test_same_step_draws_the_same_pictures_and_another_step_others(bank: Bank) -> None:
