@@ -55,7 +55,7 @@ def read_header(data: bytes) -> JpegHeader:
         bits=frame[0],
         icc=b"".join(chunks[index] for index in sorted(chunks)),
         exif=exif,
-        complete=data.find(EOI, scan_at) >= 0,
+        complete=data.rfind(EOI, scan_at) >= 0,  # from behind: there it is
     )
 
 
