@@ -62,7 +62,9 @@ def test_alpha_of_any_mixture_of_runs_and_values_reads_back_exactly(h: int, w: i
 
 
 @pytest.mark.parametrize("value", [0, 1, 255])
-@pytest.mark.parametrize("shape", [(1, 4095), (1, 4096), (1, 4097), (1, 4098), (91, 91), (300, 701), (2, 16383)])
+@pytest.mark.parametrize(
+    "shape", [(1, 4095), (1, 4096), (1, 4097), (1, 4098), (91, 91), (300, 701), (2, 16383), (1300, 900)]
+)
 def test_runs_longer_than_a_copy_read_back_exactly(shape: tuple[int, int], value: int) -> None:
     assert_alpha_survives(np.full(shape, value, np.uint8))
 
