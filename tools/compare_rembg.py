@@ -5,8 +5,8 @@
 
 rembg lives in an environment of its own (``~/.cache/packshot/venvs/rembg``), made on the first run. It runs
 
-- with a network of random weights and U²-Net†'s arithmetic (19.8 GMAC) that adds its next to nothing to the scene's
-  mask, so that there are real edges to work on: time, memory, bytes;
+- with U²-Net† as published, of random weights (19.8 GMAC), that adds its next to nothing to the scene's mask, so that
+  there are real edges to work on: time, memory, bytes;
 - with ``--ours`` (the float .onnx that ``python -m models.quantize`` writes) in its custom session, plain and with its
   own decontamination, so that the two differ by what surrounds the network: error of alpha and of the edge's colour;
 - with ``--alpha-matting`` once each with closed-form matting (minutes and gigabytes).
@@ -28,6 +28,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from tools.bench_workers import u2netp_onnx
 from tools.compare_workers.quality import Truth, contact_sheet, errors, read_rgba
 from tools.make_scenes import coarse_mask, make_scene
 
@@ -146,9 +147,11 @@ def peak_of_cut(photo: Path) -> float:
 def one_scene(kind: str, arguments: argparse.Namespace, folder: Path, findings: Findings) -> None:
     """All measurements on one scene."""
     photo, mask, truth = write_scene(kind, arguments.seed, folder)
-    theirs, ours = rembg_python(), ["--model", str(arguments.ours)]
+    theirs, ours, published = rembg_python(), ["--model", str(arguments.ours)], folder / "u2netp.onnx"
+    u2netp_onnx.write(published)
+    answering = ["--model", str(published), "--mask", str(mask)]
     ourselves = Worker(Path(sys.executable), "packshot_side.py")
-    random = Worker(theirs, "rembg_side.py", "--mask", str(mask))
+    random = Worker(theirs, "rembg_side.py", *answering)
     measure_speed({"packshot": ourselves, "rembg": random}, photo, arguments.rounds, findings)
     random.close()
     face: list[Any] = [("photo", photo)]
@@ -157,9 +160,7 @@ def one_scene(kind: str, arguments: argparse.Namespace, folder: Path, findings: 
         sides["rembg, our network"] = Worker(theirs, "rembg_side.py", *ours)
         sides["the same, decontaminated"] = Worker(theirs, "rembg_side.py", *ours, "--decontaminate")
     if arguments.alpha_matting:
-        sides["rembg, matting"] = Worker(
-            theirs, "rembg_side.py", *(ours if arguments.ours else ["--mask", str(mask)]), "--matting"
-        )
+        sides["rembg, matting"] = Worker(theirs, "rembg_side.py", *(ours if arguments.ours else answering), "--matting")
     measure_quality(sides, photo, truth, folder, findings, face)
     for worker in sides.values():
         worker.close()

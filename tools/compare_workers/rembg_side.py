@@ -1,6 +1,6 @@
 """rembg's side of ``compare_rembg.py``; runs in rembg's own environment.
 
-    rembg_side.py (--mask MASK.npy | --model NET.onnx) [--matting | --decontaminate]
+    rembg_side.py --model NET.onnx [--mask MASK.npy] [--matting | --decontaminate]
 
 One JSON job per line on standard input, one JSON answer per line.
 """
@@ -18,34 +18,21 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 from PIL import Image
 from rembg import new_session, remove
 
-SIDE, CHANNELS, LAYERS = 320, 32, 21  # 3x3 convolutions: 0.09 + 21 * 0.94 = 19.8 GMAC, as U²-Net† has
 
-
-def network(mask: np.ndarray, path: Path) -> None:
-    """Write an ONNX network that does U²-Net†'s arithmetic and answers with ``mask`` (320, 320) in [0, 1]."""
-    rng = np.random.default_rng(1)
-    nodes, weights, name = [], [], "input"
-    for index in range(LAYERS + 1):
-        shape = (CHANNELS, 3 if index == 0 else CHANNELS, 3, 3)
-        kernel = (rng.standard_normal(shape) * (2 / np.prod(shape[1:])) ** 0.5).astype(np.float32)
-        weights.append(numpy_helper.from_array(kernel, f"w{index}"))
-        nodes.append(helper.make_node("Conv", [name, f"w{index}"], [f"c{index}"], pads=[1, 1, 1, 1]))
-        nodes.append(helper.make_node("Relu", [f"c{index}"], [f"r{index}"]))
-        name = f"r{index}"
-    weights.append(numpy_helper.from_array(np.full((1, CHANNELS, 1, 1), 1e-12, np.float32), "last"))
-    weights.append(numpy_helper.from_array(mask[np.newaxis, np.newaxis].astype(np.float32), "mask"))
-    nodes.append(helper.make_node("Conv", [name, "last"], ["nearly_zero"]))
-    nodes.append(helper.make_node("Add", ["nearly_zero", "mask"], ["output"]))
-    shape_in, shape_out = [1, 3, SIDE, SIDE], [1, 1, SIDE, SIDE]
-    given = helper.make_tensor_value_info("input", TensorProto.FLOAT, shape_in)
-    answer = helper.make_tensor_value_info("output", TensorProto.FLOAT, shape_out)
-    graph = helper.make_graph(nodes, "arithmetic", [given], [answer], weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.save(model, str(path))
+def answering(model: Path, mask: np.ndarray, path: Path) -> None:
+    """The network, of random weights, made to answer with ``mask`` (320, 320) in [0, 1] after all its arithmetic."""
+    net = onnx.load(str(model))
+    output = net.graph.output[0]
+    net.graph.initializer.append(numpy_helper.from_array(np.array(1e-30, np.float32), "next_to_nothing"))
+    net.graph.initializer.append(numpy_helper.from_array(mask[np.newaxis, np.newaxis].astype(np.float32), "mask"))
+    net.graph.node.append(helper.make_node("Mul", [output.name, "next_to_nothing"], ["nearly_zero"]))
+    net.graph.node.append(helper.make_node("Add", ["nearly_zero", "mask"], ["answer"]))
+    output.name = "answer"
+    onnx.save(net, str(path))
 
 
 def with_sigmoid(model: Path, path: Path) -> None:
@@ -123,18 +110,18 @@ def serve(session: Any, options: dict[str, bool]) -> None:
 def main() -> None:
     """Make a session and serve."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--mask", type=Path)
-    parser.add_argument("--model", type=Path)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--mask", type=Path, help="what the network answers with, whatever it finds")
     parser.add_argument("--matting", action="store_true")
     parser.add_argument("--decontaminate", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["U2NET_HOME"] = folder  # the one folder rembg takes models from
         path = Path(folder) / "network.onnx"
-        if arguments.model:
-            with_sigmoid(arguments.model, path)
+        if arguments.mask:
+            answering(arguments.model, np.load(arguments.mask), path)
         else:
-            network(np.load(arguments.mask), path)
+            with_sigmoid(arguments.model, path)
         session = new_session("u2net_custom", model_path=str(path))
         serve(session, {"alpha_matting": arguments.matting, "decontaminate": arguments.decontaminate})
 
