@@ -59,8 +59,7 @@ def _pieces(rgb: RGB8, threads: int) -> Iterator[tuple[slice, int]]:
     """Rows to encode, and how many times they follow each other; all but the last are whole strips."""
     height = rgb.shape[0]
     whole = height // STRIP
-    lowest = cv2.reduce(rgb.reshape(height, -1), 1, cv2.REDUCE_MIN)
-    seen = np.flatnonzero(lowest < WHITE_FROM) // STRIP
+    seen = np.flatnonzero(_darkest_by_row(rgb) < WHITE_FROM) // STRIP
     first, last = (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, 0)
     step = max(1, ceil((last - first) / max(1, threads)))
     parts = [(slice(0, STRIP), first)]
@@ -69,9 +68,14 @@ def _pieces(rgb: RGB8, threads: int) -> Iterator[tuple[slice, int]]:
     yield from ((rows, int(times)) for rows, times in parts if times > 0 and rows.start < height)
 
 
+def _darkest_by_row(rgb: RGB8) -> Gray8:
+    """The least value in each row, (H, 1)."""
+    return np.asarray(cv2.reduce(rgb.reshape(rgb.shape[0], -1), 1, cv2.REDUCE_MIN), np.uint8)
+
+
 def _band(rgb: RGB8, quality: int, icc: bytes) -> bytes:
     """The JPEG of a band with the least overshoot that keeps white exact; nothing where a finer quality is needed."""
-    if cv2.reduce(rgb.reshape(1, -1), 1, cv2.REDUCE_MIN)[0, 0] >= WHITE_FROM:
+    if _darkest_by_row(rgb).min() >= WHITE_FROM:
         return _white_band(rgb.shape[0], rgb.shape[1], quality, icc)
     return _checked_band(rgb, quality, icc)
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import in_between, plain, points
+from packshot.matting.band import in_between, plain, points, scatter
 
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
@@ -53,7 +53,8 @@ def lay_on_colour(rgba: RGBA8, colour: tuple[int, int, int]) -> RGB8:
     at = y * np.int32(alpha.shape[1]) + x
     seen = rgba.reshape(-1, 4).take(at, axis=0)
     share = seen[:, 3:] * np.float32(1 / 255)
-    mixed.reshape(-1, 3)[at] = np.rint(seen[:, :3] * share + np.array(colour, np.float32) * (1 - share))
+    laid = np.rint(seen[:, :3] * share + np.array(colour, np.float32) * (1 - share))
+    scatter(mixed.reshape(-1, 3), at, laid.astype(np.uint8))
     return mixed
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import Index, Place, Run, in_between, plain, points, samples, strips
+from packshot.matting.band import Index, Place, Run, in_between, plain, points, samples, scatter, strips
 from packshot.matting.tiles import TileGrid, held
 
 Float = NDArray[np.float32]
@@ -156,13 +156,13 @@ def decontaminate(rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | Non
     of the picture that ``colours`` are of this is, at whatever scale; all of it where that is None.
     """
     rgba = np.zeros((*alpha.shape, 4), np.uint8)
-    pixels = rgba.view(np.uint32).reshape(-1)
+    pixels = rgba.reshape(-1, 4)
 
     def colour(rows: slice) -> None:
         opaque = cv2.cvtColor(rgb[rows], cv2.COLOR_RGB2RGBA)
         cv2.copyTo(cv2.insertChannel(alpha[rows], opaque, 3), alpha[rows], rgba[rows])
         at, coverage, foreground = _soft_pixels(rgb, alpha, colours, place, rows)
-        pixels[at] = np.column_stack([foreground, coverage]).view(np.uint32)[:, 0]
+        scatter(pixels, at, np.column_stack([foreground, coverage]))
 
     deque(run(colour, strips(0, alpha.shape[0])), maxlen=0)
     return rgba
@@ -185,7 +185,7 @@ def lay_subject(
         at, coverage, foreground = _soft_pixels(rgb, alpha, colours, place, rows)
         if len(at):
             share = _three(_unit(coverage))
-            pixels[at] = _rounded(foreground * share + below * (1 - share))
+            scatter(pixels, at, _rounded(foreground * share + below * (1 - share)))
 
     deque(run(mix, strips(0, alpha.shape[0])), maxlen=0)
     return mixed

@@ -116,7 +116,7 @@ def subject_alpha(
         if len(x):
             seen = colours.take(y * np.int32(width) + x, axis=0)
             at = (y - np.int32(top)) * np.int32(len(columns)) + x - np.int32(left)
-            values[at] = _evaluate(sample(linear, x, y, height, width), seen)
+            values[at.astype(np.intp)] = _evaluate(sample(linear, x, y, height, width), seen)
 
     deque(run(evaluate, strips(0, len(rows), STRIP_OF_ALPHA)), maxlen=0)
     return (left, top, len(columns), len(rows)), alpha
