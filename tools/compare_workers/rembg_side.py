@@ -44,6 +44,12 @@ def with_sigmoid(model: Path, path: Path) -> None:
     onnx.save(net, str(path))
 
 
+def show_at_its_size(session: Any) -> None:
+    """Have the session scale photos to what the network was made for; it would always take 320 px."""
+    size, normalize = session.inner_session.get_inputs()[0].shape[2:], session.normalize
+    session.normalize = lambda image, mean, std, _size: normalize(image, mean, std, (size[1], size[0]))
+
+
 def finish(cutout: Image.Image, job: str) -> bytes:
     """The picture of a job from rembg's RGBA, with Pillow."""
     out = BytesIO()
@@ -123,6 +129,7 @@ def main() -> None:
         else:
             with_sigmoid(arguments.model, path)
         session = new_session("u2net_custom", model_path=str(path))
+        show_at_its_size(session)
         serve(session, {"alpha_matting": arguments.matting, "decontaminate": arguments.decontaminate})
 
 
