@@ -19,10 +19,10 @@ from models.warp import Random, fit_box, random_window, sample
 class Mix:
     """Share of each kind of picture in a batch."""
 
-    photo: float = 0.36  # labelled photos and renders as they are
-    upper_body: float = 0.05  # people cropped as for an ID photo
-    product: float = 0.28  # rendered products with exact alpha over new scenes
-    pasted: float = 0.05  # products cut from photos over plain sweeps
+    photo: float = 0.33  # labelled photos and renders as they are
+    upper_body: float = 0.04  # people cropped as for an ID photo
+    product: float = 0.33  # rendered products with exact alpha over new scenes
+    pasted: float = 0.04  # products cut from photos over plain sweeps
     empty: float = 0.26  # scenes without a subject, some with the shadow of something outside
 
 
