@@ -33,7 +33,7 @@ class Layer:
 def layers(
     network: nn.Module, graph: Graph, affines: dict[str, Affine], pictures: Sequence[Tensor]
 ) -> tuple[Layer, ...]:
-    """Compare every operator's output over ``pictures``, each (1, 3, S, S) normalised."""
+    """Compare every operator's output that PyTorch has, too, over ``pictures``, each (1, 3, S, S) normalised."""
     float_runner = Peeping(tflite_writer.write(graph, None), graph)
     int8_runner = Peeping(tflite_writer.write(graph, affines), graph)
     worst = {op.output: [0.0, 0.0] for op in graph.ops}
@@ -51,6 +51,7 @@ def layers(
     return tuple(
         Layer(op.output, type(op).__name__, worst[op.output][0], worst[op.output][1], _decibel(*power[op.output]))
         for op in graph.ops
+        if op.output in torch_values
     )
 
 

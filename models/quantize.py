@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from models import compare, onnx_writer, tflite_writer
 from models.calibrate import Affine, affines, observe
 from models.data import UInt8, calibration_pictures
+from models.edgetpu_check import RESIZE_LIMIT
 from models.graph import Graph, trace
+from models.narrow import narrow_resizes
 from models.u2net_lite import CONFIGS, Config
 from models.weights import load_weights
 from packshot.errors import PackshotError
@@ -46,7 +48,7 @@ def batches(images: UInt8, size: int = 8) -> Iterator[Tensor]:
 
 def quantise(network: nn.Module, config: Config, data: Path) -> Quantised:
     """Fold, calibrate and choose scales."""
-    graph = trace(network, config.input_size)
+    graph = narrow_resizes(trace(network, config.input_size), RESIZE_LIMIT)
     images = calibration_pictures(data, config.input_size, CALIBRATION_COUNT).images
     scales = affines(graph, observe(graph, batches(images)))
     step = len(images) // COMPARED
