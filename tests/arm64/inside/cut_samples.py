@@ -20,6 +20,7 @@ from packshot.platform.resources import released_model, sample_photos
 PHOTOS = ("1-bottle", "2-carton", "3-handbag")
 SHRUNK = (
     (480, 640, 320, 320),
+    (760, 1014, 384, 384),
     (768, 1024, 640, 640),
     (1520, 2028, 768, 1024),
     (640, 640, 320, 320),
