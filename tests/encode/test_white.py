@@ -8,8 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from packshot.encode import white as room
 from packshot.encode.picture import srgb_icc
 from packshot.encode.white import encode_exact_white
+from packshot.platform.resources import package_path
 
 
 def product_on_white(seed: int) -> NDArray[np.uint8]:
@@ -82,6 +84,22 @@ def test_noise_beside_white_is_the_hardest_case_and_holds() -> None:
     decoded = np.asarray(Image.open(BytesIO(encode_exact_white(rgb, 92, b""))).convert("RGB"))
 
     assert (decoded[(rgb >= 253).all(axis=2)] == 255).all()
+
+
+def luma_error(decoded: NDArray[np.uint8], rgb: NDArray[np.uint8]) -> float:
+    return float((((decoded.astype(float) - rgb) @ (0.299, 0.587, 0.114)) ** 2).mean() ** 0.5)
+
+
+@pytest.mark.parametrize("photo", ["1-bottle", "6-mug", "8-teapot"])
+def test_coarser_steps_hardly_cost_error_and_save_bytes(photo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Image.open(package_path(f"samples/{photo}.jpg")) as sample:
+        rgb = np.minimum(np.asarray(sample.convert("RGB")), np.uint8(250))  # nothing that would become white
+    coarser = encode_exact_white(rgb, 92, b"")
+    monkeypatch.setattr(room, "COARSER", 1.0)
+    plain = encode_exact_white(rgb, 92, b"")
+
+    assert luma_error(by_both(coarser)[0], rgb) <= 1.05 * luma_error(by_both(plain)[0], rgb)
+    assert len(coarser) < 0.97 * len(plain)
 
 
 def test_the_product_itself_is_kept_as_well_as_by_an_ordinary_jpeg() -> None:
