@@ -6,12 +6,13 @@ bitstream. libwebp, asked for both, does one after the other and takes longer ov
 
 from collections import deque
 from collections.abc import Iterator
-from io import BytesIO
+from contextlib import closing
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from packshot.encode.memory import encoded
 from packshot.encode.port import RGB8, RGBA8, Gray8
 from packshot.encode.vp8l import encode_green
 from packshot.matting.band import Run, strips
@@ -25,10 +26,10 @@ LOSSLESS_LEFT = b"\x05"  # compressed losslessly, each value less its left neigh
 def encode_webp(rgba: RGBA8, quality: int, icc: bytes, threads: int = 1) -> bytes:
     """Straight-alpha RGBA (H, W, 4) uint8, zero under alpha 0, as a lossy WebP with exact alpha."""
     alpha = np.asarray(cv2.extractChannel(rgba, 3), np.uint8)
-    beside = Beside("alpha", on=threads > 1)
-    coverage = beside.start(lambda: _alpha_bitstream(alpha))
-    colour = _only_chunk(_saved(_filled(rgba, alpha, beside.share), quality), b"VP8 ")
-    beside.close()
+    with closing(Beside("alpha", on=threads > 1)) as beside:
+        coverage = beside.start(lambda: _alpha_bitstream(alpha))
+        filled = Image.fromarray(_filled(rgba, alpha, beside.share))
+        colour = _only_chunk(encoded(filled, "WEBP", method=0, quality=quality), b"VP8 ")
     height, width = alpha.shape
     head = (
         bytes([HAS_ICC | HAS_ALPHA, 0, 0, 0]) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
@@ -78,12 +79,6 @@ def _alpha_bitstream(alpha: Gray8) -> bytes:
     less_left[:, 1:] -= alpha[:, :-1]
     less_left[1:, 0] -= alpha[:-1, 0]  # the first column goes by the value above
     return encode_green(less_left)
-
-
-def _saved(rgb: RGB8, quality: int) -> bytes:
-    out = BytesIO()
-    Image.fromarray(rgb).save(out, "WEBP", method=0, quality=quality)
-    return out.getvalue()
 
 
 def _only_chunk(data: bytes, kind: bytes) -> bytes:
