@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from models.checkpoint import half
 from models.u2net_lite import CONFIGS, RSU, build
 from models.weights import load_weights
 from packshot.errors import PackshotError, UsageError
@@ -65,7 +66,7 @@ def main() -> int:
     except PackshotError as error:
         print(f"slim: {error}", file=sys.stderr)
         return error.exit_code
-    torch.save({key: value.half() if value.is_floating_point() else value for key, value in state.items()}, args.out)
+    torch.save(half(state), args.out)
     return 0
 
 

@@ -6,11 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="batches are drawn in torch, which the box does not carry")
 
-from models.augment import Batch, Mix, draw, jpeg  # noqa: E402
-from models.bank import Bank, bounding_boxes, load_bank  # noqa: E402
-from models.scenery import cast_shadow  # noqa: E402
-from models.warp import Random, fit_box, random_window, sample  # noqa: E402
-from tests.models.tiny_data import SIDE, write_tiny_data  # noqa: E402
+from models.augment import Batch, Mix, draw, jpeg
+from models.bank import Bank, bounding_boxes, load_bank
+from models.scenery import cast_shadow
+from models.warp import Random, fit_box, random_window, sample
+from tests.models.tiny_data import SIDE, write_tiny_data
 
 CPU = torch.device("cpu")
 ONLY = {

@@ -7,14 +7,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="exports start from torch, which the box does not carry")
 
-from models import compare, edgetpu_check, onnx_writer, tflite_writer  # noqa: E402
-from models.calibrate import Affine, affines, input_range, observe  # noqa: E402
-from models.graph import Concat, Graph, Pool, Resize, run, trace  # noqa: E402
-from models.runners import open_runner  # noqa: E402
-from models.u2net_lite import CONFIGS, build  # noqa: E402
-from models.weights import load_weights  # noqa: E402
-from packshot.errors import UsageError  # noqa: E402
-from tests.models.scenes import product_scenes  # noqa: E402
+from models import compare, edgetpu_check, onnx_writer, tflite_writer
+from models.calibrate import Affine, affines, input_range, observe
+from models.graph import Concat, Graph, Pool, Resize, run, trace
+from models.runners import open_runner
+from models.u2net_lite import CONFIGS, build
+from models.weights import load_weights
+from packshot.errors import UsageError
+from tests.models.scenes import product_scenes
 
 SIDE = 128
 

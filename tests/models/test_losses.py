@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="losses are written in torch, which the box does not carry")
 
-from models import losses  # noqa: E402
+from models import losses
 
 
 def random_pair(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:

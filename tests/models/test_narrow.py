@@ -5,13 +5,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="graphs are traced with torch, which the box does not carry")
 
-from models import tflite_writer  # noqa: E402
-from models.calibrate import affines, observe  # noqa: E402
-from models.compare import Peeping  # noqa: E402
-from models.graph import Graph, Resize, run, trace  # noqa: E402
-from models.narrow import narrow_resizes  # noqa: E402
-from models.u2net_lite import CONFIGS, Config, Stage, build  # noqa: E402
-from packshot.errors import UsageError  # noqa: E402
+from models import tflite_writer
+from models.calibrate import affines, observe
+from models.compare import Peeping
+from models.graph import Graph, Resize, run, trace
+from models.narrow import narrow_resizes
+from models.u2net_lite import CONFIGS, Config, Stage, build
+from packshot.errors import UsageError
 
 LIMIT = 32 * 32 * 5  # of 8 channels at 32 px: two parts; of 12 at 16 px: none
 

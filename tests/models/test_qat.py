@@ -5,15 +5,15 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="fine-tuning needs torch, which the box does not carry")
 
-from models import losses, qat, tflite_writer  # noqa: E402
-from models.augment import Mix, draw  # noqa: E402
-from models.bank import load_bank  # noqa: E402
-from models.calibrate import affines, observe  # noqa: E402
-from models.compare import Peeping  # noqa: E402
-from models.graph import Graph, trace  # noqa: E402
-from models.train import normalised  # noqa: E402
-from models.u2net_lite import CONFIGS, build  # noqa: E402
-from tests.models.tiny_data import write_tiny_data  # noqa: E402
+from models import losses, qat, tflite_writer
+from models.augment import Mix, draw
+from models.bank import load_bank
+from models.calibrate import affines, observe
+from models.compare import Peeping
+from models.graph import Graph, trace
+from models.train import normalised
+from models.u2net_lite import CONFIGS, build
+from tests.models.tiny_data import write_tiny_data
 
 SIDE = 64
 

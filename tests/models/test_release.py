@@ -10,12 +10,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="releases start from torch, which the box does not carry")
 
-from models import evaluate, release  # noqa: E402
-from models.metrics import Figures  # noqa: E402
-from models.u2net_lite import CONFIGS, build  # noqa: E402
-from packshot.errors import ModelError, UsageError  # noqa: E402
-from tests.models.scenes import product_scenes  # noqa: E402
-from tests.models.tiny_data import write_tiny_data  # noqa: E402
+from models import evaluate, release
+from models.metrics import Figures
+from models.u2net_lite import CONFIGS, build
+from packshot.errors import ModelError, UsageError
+from tests.models.scenes import product_scenes
+from tests.models.tiny_data import write_tiny_data
 
 
 def card(name: str, version: str, content: bytes) -> dict[str, object]:

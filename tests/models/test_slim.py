@@ -4,9 +4,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training starts from torch, which the box does not carry")
 
-from models.slim import slim  # noqa: E402
-from models.u2net_lite import CONFIGS, Config, Stage, build  # noqa: E402
-from packshot.errors import UsageError  # noqa: E402
+from models.slim import slim
+from models.u2net_lite import CONFIGS, Config, Stage, build
+from packshot.errors import UsageError
 
 
 def network(*stages: tuple[int, int, int]) -> torch.nn.Module:

@@ -14,10 +14,10 @@ torch = pytest.importorskip("torch", reason="training needs torch, which the box
 pytest.importorskip("tqdm", reason="the progress bar belongs to the training environment")
 pytest.importorskip("matplotlib", reason="the curves belong to the training environment")
 
-from models import checkpoint, train  # noqa: E402
-from models.augment import Batch  # noqa: E402
-from packshot.errors import UsageError  # noqa: E402
-from tests.models.tiny_data import write_tiny_data  # noqa: E402
+from models import checkpoint, train
+from models.augment import Batch
+from packshot.errors import UsageError
+from tests.models.tiny_data import write_tiny_data
 
 ROOT = Path(train.__file__).parents[1]
 STEPS = 8

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the network is defined in torch, which the box does not carry")
 
-from models.u2net_lite import CONFIGS, build, multiple, multiply_accumulates, parameter_count  # noqa: E402
+from models.u2net_lite import CONFIGS, build, multiple, multiply_accumulates, parameter_count
 
 BUDGET_GMAC = {"small": 0.7, "default": 3.0, "large": 6.0}
 

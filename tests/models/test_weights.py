@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="weights are torch files, which the box does not carry")
 
-from models import weights  # noqa: E402
-from models.u2net_lite import CONFIGS, build  # noqa: E402
+from models import weights
+from models.u2net_lite import CONFIGS, build
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])

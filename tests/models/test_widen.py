@@ -4,9 +4,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training starts from torch, which the box does not carry")
 
-from models.u2net_lite import Config, Stage, build  # noqa: E402
-from models.widen import widen  # noqa: E402
-from packshot.errors import UsageError  # noqa: E402
+from models.u2net_lite import Config, Stage, build
+from models.widen import widen
+from packshot.errors import UsageError
 
 NARROW = ((4, 4, 8), (3, 6, 12))
 
