@@ -20,7 +20,16 @@ from packshot.matting.cleanup import drop_specks, split_subjects
 from packshot.matting.foreground import Colours, ColourSettings, estimate_colours
 from packshot.matting.plate import PlateSettings, PlateState, fit_plate
 from packshot.matting.plate_matte import alpha_on_plate, matte_on_plate
-from packshot.matting.refine import EdgeSettings, Matte, Profile, coarse_matte, fine_alpha, fine_model, subject_alpha
+from packshot.matting.refine import (
+    EdgeSettings,
+    Guides,
+    Matte,
+    Profile,
+    fine_alpha,
+    fine_model,
+    matte_from,
+    subject_alpha,
+)
 from packshot.matting.subject import Subject
 from packshot.matting.tensor import coarse_mask, network_input, stretch
 from packshot.matting.verdict import Thresholds, judge
@@ -142,13 +151,14 @@ class Cutter:
         small, whole = self._open(photo, options, clock)
         with clock.stage("network"):
             guide = self._guide(small)
+            guides = self._beside.start(lambda: self._guides(guide, options.edges))
             mask = self._coarse(guide)
         if plate is not None:
             known = self._on_plate(small, mask, whole(), plate, options, clock)
             if not isinstance(known, str):
                 return self._result(whole(), guide, mask, known, options, clock)
         with clock.stage("edges"):
-            matte = drop_specks(coarse_matte(guide, mask, options.profile, options.edges))
+            matte = drop_specks(matte_from(guides(), mask, options.profile, options.edges))
             model = fine_model(matte, options.edges)
 
         def estimate() -> Colours:
@@ -264,6 +274,10 @@ class Cutter:
         card = self._accelerator.card
         height, width = max(card.input.height, 2 * card.output.height), max(card.input.width, 2 * card.output.width)
         return stretch(small, height, width) if small.shape[0] >= height and small.shape[1] >= width else small
+
+    def _guides(self, guide: RGB8, edges: EdgeSettings) -> Guides:
+        card = self._accelerator.card
+        return Guides.of(guide, (card.output.height, card.output.width), edges.radius)
 
     def _coarse(self, pixels: RGB8) -> NDArray[np.float32]:
         card = self._accelerator.card

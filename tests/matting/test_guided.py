@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from packshot.matting.guided import fit_linear_model
+from packshot.matting.guided import Guide, fit_linear_model
 
 Float = NDArray[np.float32]
 
@@ -35,7 +35,7 @@ def test_the_fast_filter_is_the_least_squares_window_by_window(size: tuple[int, 
     rng = np.random.default_rng([*size, radius])
     guide, mask = rng.random((*size, 3)).astype(np.float32), rng.random(size).astype(np.float32)
 
-    fast = fit_linear_model(guide, mask, radius, 1e-2)
+    fast = fit_linear_model(Guide.of(guide, radius), mask, 1e-2)
 
     np.testing.assert_allclose(fast, slow_model(guide, mask, radius, 1e-2), atol=2e-3)
 
@@ -45,7 +45,7 @@ def test_a_mask_that_is_linear_in_colour_is_found_again() -> None:
     guide = rng.random((24, 20, 3)).astype(np.float32)
     mask = (guide @ np.array([0.2, 0.5, 0.1], np.float32) + 0.1).astype(np.float32)
 
-    model = fit_linear_model(guide, mask, 3, 1e-7)
+    model = fit_linear_model(Guide.of(guide, 3), mask, 1e-7)
 
     rebuilt = (model[..., :3] * guide).sum(axis=2) + model[..., 3]
     np.testing.assert_allclose(rebuilt, mask, atol=1e-3)
@@ -54,7 +54,7 @@ def test_a_mask_that_is_linear_in_colour_is_found_again() -> None:
 def test_a_flat_picture_gives_the_mean_and_no_nan() -> None:
     guide, mask = np.full((9, 9, 3), 0.5, np.float32), np.eye(9, dtype=np.float32)
 
-    model = fit_linear_model(guide, mask, 2, 1e-4)
+    model = fit_linear_model(Guide.of(guide, 2), mask, 1e-4)
 
     value = (model[..., :3] * guide).sum(axis=2) + model[..., 3]
     assert np.isfinite(model).all()
@@ -68,6 +68,9 @@ def test_where_it_is_asked_for_alone_it_is_the_same() -> None:
     where = np.zeros((40, 50), np.uint8)
     where[10:14, 20:31] = 1
 
-    whole, part = fit_linear_model(guide, mask, 3, 1e-3), fit_linear_model(guide, mask, 3, 1e-3, where)
+    whole, part = (
+        fit_linear_model(Guide.of(guide, 3), mask, 1e-3),
+        fit_linear_model(Guide.of(guide, 3), mask, 1e-3, where),
+    )
 
     np.testing.assert_allclose(part[where > 0], whole[where > 0], atol=1e-5)

@@ -3,12 +3,15 @@
 He, Sun, Tang: Guided Image Filtering, TPAMI 2013; He, Sun: Fast Guided Filter, arXiv:1505.00996.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.uint8]
+Index = NDArray[np.intp]
 
 BORDER = cv2.BORDER_REFLECT
 PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
@@ -20,22 +23,44 @@ def box_mean(values: Float, radius: int) -> Float:
     return np.asarray(cv2.blur(values, (size, size), borderType=BORDER), np.float32)
 
 
-def fit_linear_model(guide: Float, mask: Float, radius: int, eps: float, where: Mask | None = None) -> Float:
+@dataclass(frozen=True)
+class Guide:
+    """A picture (h, w, 3) float32 in [0, 1] and what its windows hold, which is known before there is a mask.
+
+    ``mean`` (h, w, 3) is that of every window of ``radius``; ``products`` are the windows' mean products of two
+    channels, six of (h, w), in the order of ``PAIRS``.
+    """
+
+    picture: Float
+    radius: int
+    mean: Float
+    products: tuple[Float, ...]
+
+    @classmethod
+    def of(cls, picture: Float, radius: int) -> "Guide":
+        """Look into all windows."""
+        channels = cv2.split(picture)
+        products = (cv2.multiply(channels[i], channels[j]) for i, j in PAIRS)
+        means = tuple(box_mean(np.asarray(product, np.float32), radius) for product in products)
+        return cls(picture, radius, box_mean(picture, radius), means)
+
+
+def fit_linear_model(guide: Guide, mask: Float, eps: float, where: Mask | None = None) -> Float:
     """Coefficients (h, w, 4) such that mask ~ a . guide + b around every pixel.
 
-    ``guide`` is (h, w, 3) and ``mask`` (h, w), float32 in [0, 1]; ``eps`` punishes steep models (variance of colour).
+    ``mask`` is (h, w) float32 in [0, 1]; ``eps`` punishes steep models (variance of colour).
     Per window k: a_k = (Sigma_k + eps I)^-1 cov_k(guide, mask), b_k = mean(mask) - a_k . mean(guide); channels 0-2 are
     the mean of a_k over the window, channel 3 that of b_k. With ``where`` only its non-zero pixels come out right.
     """
-    needed = np.flatnonzero(np.ones(mask.shape, np.uint8) if where is None else _dilate(where, radius))
-    mean_guide = _gather(box_mean(guide, radius), needed)
+    radius = guide.radius
+    needed = None if where is None else np.flatnonzero(_dilate(where, radius))
+    mean_guide = _gather(guide.mean, needed)
     mean_mask = _gather(box_mean(mask, radius), needed)
-    covariance = _gather(box_mean(guide * mask[..., None], radius), needed) - mean_guide * mean_mask
-    a = _solve_symmetric(_sigma(guide, mean_guide, radius, eps, needed), covariance)
-    model = np.zeros((mask.size, 4), np.float32)
-    model[needed, :3] = a.T
-    model[needed, 3] = mean_mask - (a * mean_guide).sum(axis=0)
-    return box_mean(model.reshape(*mask.shape, 4), radius)
+    products = np.asarray(cv2.multiply(guide.picture, cv2.merge([mask, mask, mask])), np.float32)
+    covariance = _gather(box_mean(products.reshape(guide.picture.shape), radius), needed) - mean_guide * mean_mask
+    a = _solve_symmetric(_sigma(guide, mean_guide, eps, needed), covariance)
+    fitted = np.stack([*a, mean_mask - (a * mean_guide).sum(axis=0)], axis=1)
+    return box_mean(_spread(fitted, needed, mask.size).reshape(*mask.shape, 4), radius)
 
 
 def _dilate(where: Mask, radius: int) -> Mask:
@@ -43,19 +68,26 @@ def _dilate(where: Mask, radius: int) -> Mask:
     return np.asarray(cv2.dilate(where, np.ones((size, size), np.uint8)), np.uint8)
 
 
-def _gather(values: Float, needed: NDArray[np.intp]) -> Float:
-    """The needed pixels of (h, w) as (n,), of (h, w, C) as (C, n)."""
-    if values.ndim == 2:
-        return values.reshape(-1)[needed]
-    return np.ascontiguousarray(values.reshape(-1, values.shape[2])[needed].T)
+def _gather(values: Float, needed: Index | None) -> Float:
+    """The needed pixels, or all, of (h, w) as (n,), of (h, w, C) as (C, n)."""
+    flat = values.reshape(-1, *values.shape[2:])
+    return np.ascontiguousarray((flat if needed is None else flat.take(needed, axis=0)).T)
 
 
-def _sigma(guide: Float, mean: Float, radius: int, eps: float, needed: NDArray[np.intp]) -> list[Float]:
+def _spread(values: Float, needed: Index | None, count: int) -> Float:
+    """What was gathered at its place among ``count`` pixels, zero at the others; (count, C)."""
+    if needed is None:
+        return values
+    whole = np.zeros((count, values.shape[1]), np.float32)
+    whole[needed] = values
+    return whole
+
+
+def _sigma(guide: Guide, mean: Float, eps: float, needed: Index | None) -> list[Float]:
     """The six different entries of Sigma + eps I at the needed pixels: rr, rg, rb, gg, gb, bb."""
     entries: list[Float] = []
-    for i, j in PAIRS:
-        product = np.asarray(cv2.multiply(guide[..., i], guide[..., j]), np.float32)
-        entry = _gather(box_mean(product, radius), needed) - mean[i] * mean[j]
+    for (i, j), product in zip(PAIRS, guide.products, strict=True):
+        entry = _gather(product, needed) - mean[i] * mean[j]
         entries.append(entry + np.float32(eps) if i == j else entry)
     return entries
 

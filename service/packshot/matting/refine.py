@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.matting.band import UNKNOWN, Run, Trimap, in_between, points, sample, strips, trimap
-from packshot.matting.guided import fit_linear_model
+from packshot.matting.guided import Guide, fit_linear_model
 from packshot.matting.tensor import stretch
 
 Float = NDArray[np.float32]
@@ -56,33 +56,51 @@ class EdgeSettings:
 class Matte:
     """What is known before the photo's own pixels are touched, at the resolution (h, w) of the guide.
 
-    ``guide`` (h, w, 3) and ``alpha`` (h, w) are float32 in [0, 1]; ``regions`` is the trimap; ``softness`` in [0, 1]
-    says how much of the soft profile applies where.
+    ``alpha`` (h, w) is float32 in [0, 1]; ``regions`` is the trimap; ``softness`` in [0, 1] says how much of the soft
+    profile applies where.
     """
 
-    guide: Float
+    guide: Guide
     alpha: Float
     regions: Trimap
     softness: Float
 
 
-def coarse_matte(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSettings) -> Matte:
-    """Sharpen a coarse mask (h, w) in [0, 1] to a matte at twice its resolution.
+@dataclass(frozen=True)
+class Guides:
+    """A photo as the filter takes it: at the size of the coarse mask, and at that of the matte."""
 
-    ``rgb`` is the photo, (H, W, 3) uint8, at any scale; no enlargement beyond it.
-    """
-    height, width = (min(2 * side, limit) for side, limit in zip(mask.shape, rgb.shape[:2], strict=True))
-    fine_rgb = stretch(rgb, height, width)
-    fine = _unit(fine_rgb)
+    coarse: Guide
+    fine: Guide
+
+    @classmethod
+    def of(cls, rgb: RGB8, size: tuple[int, ...], radius: int) -> "Guides":
+        """Guides of a photo (H, W, 3) uint8, at any scale, for a coarse mask of ``size`` (h, w).
+
+        The matte has twice the mask's resolution, but no more than the photo.
+        """
+        height, width = (min(2 * side, limit) for side, limit in zip(size, rgb.shape[:2], strict=True))
+        fine = stretch(rgb, height, width)
+        return cls(Guide.of(_unit(stretch(fine, size[0], size[1])), radius), Guide.of(_unit(fine), radius))
+
+
+def coarse_matte(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSettings) -> Matte:
+    """``matte_from`` the photo, (H, W, 3) uint8, at any scale."""
+    return matte_from(Guides.of(rgb, mask.shape, settings.radius), mask, profile, settings)
+
+
+def matte_from(guides: Guides, mask: Float, profile: Profile, settings: EdgeSettings) -> Matte:
+    """Sharpen a coarse mask (h, w) in [0, 1] to a matte at twice its resolution."""
+    height, width = guides.fine.picture.shape[:2]
     soft = softness(mask, profile, settings)
-    model = fit_linear_model(_unit(stretch(fine_rgb, *mask.shape)), mask, settings.radius, settings.eps)
+    model = fit_linear_model(guides.coarse, mask, settings.eps)
     soft_here = np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     enlarged = cv2.resize(model, (width, height), interpolation=cv2.INTER_LINEAR)
-    value = np.einsum("hwc,hwc->hw", enlarged[..., :3], fine) + enlarged[..., 3]
+    value = np.einsum("hwc,hwc->hw", enlarged[..., :3], guides.fine.picture) + enlarged[..., 3]
     alpha = _stretch(value, _margin(soft_here, settings.hard_stretch[0], settings.soft_stretch[0]))
     sure = cv2.resize(trimap(mask, settings.band_radius), (width, height), interpolation=cv2.INTER_NEAREST)
     alpha = np.where(sure == UNKNOWN, alpha, sure.astype(np.float32) / 255).astype(np.float32)
-    return Matte(fine, alpha, trimap(alpha, settings.fine_band_radius), soft_here)
+    return Matte(guides.fine, alpha, trimap(alpha, settings.fine_band_radius), soft_here)
 
 
 def fine_alpha(rgb: RGB8, matte: Matte, settings: EdgeSettings, model: Float | None = None) -> Alpha8:
@@ -147,7 +165,7 @@ def refine_alpha(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSetting
 def fine_model(matte: Matte, settings: EdgeSettings) -> Float:
     """Linear models of the matte for 8-bit pixels and 8-bit alpha, stretch included; (h, w, 4), right in the band."""
     near_band = np.asarray(cv2.dilate(in_between(matte.regions), np.ones((3, 3), np.uint8)), np.uint8)
-    model = fit_linear_model(matte.guide, matte.alpha, settings.radius, settings.eps, near_band)
+    model = fit_linear_model(matte.guide, matte.alpha, settings.eps, near_band)
     margin = _margin(matte.softness, settings.hard_stretch[1], settings.soft_stretch[1])
     gain = 1.0 / (1.0 - 2.0 * margin)
     model[..., 3] = (model[..., 3] - margin) * 255

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -25,11 +26,19 @@ class Beside:
             self._pool.shutdown()
 
     def start(self, work: Callable[[], T]) -> Callable[[], T]:
-        """Begin; the call that is returned waits for the result, or raises what the work raised."""
+        """Begin; the call that is returned waits for the result, or raises what the work raised.
+
+        It does the work itself where the other thread has not come to it yet.
+        """
         if self._pool is None:
             done = work()
             return lambda: done
-        return self._pool.submit(work).result
+        later = self._pool.submit(work)
+
+        def result() -> T:
+            return work() if later.cancel() else later.result()
+
+        return cache(result)
 
     def share(self, work: Callable[[slice], None], parts: Iterable[slice]) -> Iterable[None]:
         """Do every part here, and also there as soon as that thread is free; returns when all are done."""
