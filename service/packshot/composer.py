@@ -110,9 +110,8 @@ def _opaque(result: CutResult, layout: Layout, preset: Preset, background: RGB8 
         return lay_on_colour(whole, colour) if background is None else lay_on_picture(whole, background)
     canvas = plain(layout.height, layout.width, colour)
     if result.bbox is not None:
-        rows = slice(layout.top, layout.top + layout.subject_height)
-        columns = slice(layout.left, layout.left + layout.subject_width)
-        canvas[rows, columns] = result.subject.laid(layout.subject_width, layout.subject_height, colour, run)
+        size = (layout.subject_width, layout.subject_height)
+        result.subject.lay(canvas, layout.left, layout.top, *size, run)
     return canvas
 
 

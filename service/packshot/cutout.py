@@ -66,7 +66,7 @@ class CutResult:
 
     ``bbox`` is (left, top, width, height) in photo pixels or None where nothing was found; ``fill`` the larger of the
     box's shares of the frame's width and height; ``stage_ms`` the milliseconds of each stage. Pixels are made when they
-    are asked for, at the size that is asked for.
+    are asked for, at the size that is asked for; colours are still being estimated until then.
     """
 
     height: int
@@ -76,8 +76,15 @@ class CutResult:
     verdict: Verdict
     profile: Profile
     engine: str
-    stage_ms: Mapping[str, float]
+    clock: "StageClock" = field(repr=False)
     notes: tuple[str, ...] = ()
+
+    @property
+    def stage_ms(self) -> Mapping[str, float]:
+        """Milliseconds by stage; stages on two threads overlap, "total" is what passed until there was a verdict."""
+        if self.subject.colours:
+            self.subject.colours()
+        return self.clock.stages()
 
     @property
     def fill(self) -> float:
@@ -147,7 +154,7 @@ class Cutter:
         With a ``plate``, a photo of the empty scene of the same size, alpha comes from the difference to it. A plate
         that does not fit is not used, and the verdict holds the cutout with the reason.
         """
-        options, clock = options or self._options, _StageClock()
+        options, clock = options or self._options, StageClock()
         small, whole = self._open(photo, options, clock)
         with clock.stage("network"):
             guide = self._guide(small)
@@ -181,7 +188,7 @@ class Cutter:
 
         No network is asked. Raises BadImage when sizes differ or the backdrops have the same colour.
         """
-        options, clock = options or self._options, _StageClock()
+        options, clock = options or self._options, StageClock()
         with clock.stage("triangulate"):
             pixels = [shot.pixels for shot in (*photos, *plates)]
             rgba = triangulate(pixels[0], pixels[1], pixels[2], pixels[3], options.backdrops)
@@ -194,10 +201,11 @@ class Cutter:
         subject = _own_colours(_crop(rgba, seen)) if seen else NOTHING
         notes = (*photos[0].notes, *photos[1].notes)
         height, width = alpha.shape
-        return CutResult(height, width, seen, subject, verdict, options.profile, "backdrops", clock.total(), notes)
+        clock.stop()
+        return CutResult(height, width, seen, subject, verdict, options.profile, "backdrops", clock, notes)
 
     def _on_plate(
-        self, small: RGB8, mask: Mask, shot: Photo, plate: Photo, options: CutOptions, clock: "_StageClock"
+        self, small: RGB8, mask: Mask, shot: Photo, plate: Photo, options: CutOptions, clock: "StageClock"
     ) -> "_Known | str":
         """What the plate makes known, or why it cannot be used."""
         if plate.pixels.shape != shot.pixels.shape:
@@ -214,7 +222,7 @@ class Cutter:
         return _Known(seen.matte, lambda: seen.colours, (0, 0, *alpha.shape[::-1]), alpha)
 
     def _result(
-        self, shot: Photo, guide: RGB8, mask: Mask, known: "_Known", options: CutOptions, clock: "_StageClock"
+        self, shot: Photo, guide: RGB8, mask: Mask, known: "_Known", options: CutOptions, clock: "StageClock"
     ) -> CutResult:
         with clock.stage("verdict"):
             inner = bounding_box(known.alpha)
@@ -225,7 +233,8 @@ class Cutter:
         subject = NOTHING
         if seen and inner:
             place = Place(*seen, of_width=width, of_height=height)
-            subject = Subject(_crop(shot.pixels, seen), _crop(known.alpha, inner), colours=known.colours(), place=place)
+            subject = Subject(_inside(shot.pixels, seen), _crop(known.alpha, inner), known.colours, place)
+        clock.stop()
         return CutResult(
             height=height,
             width=width,
@@ -234,13 +243,11 @@ class Cutter:
             verdict=verdict,
             profile=_used_profile(known.matte, options.profile),
             engine=self._accelerator.engine,
-            stage_ms=clock.total(),
+            clock=clock,
             notes=shot.notes,
         )
 
-    def _open(
-        self, photo: bytes | Photo, options: CutOptions, clock: "_StageClock"
-    ) -> tuple[RGB8, Callable[[], Photo]]:
+    def _open(self, photo: bytes | Photo, options: CutOptions, clock: "StageClock") -> tuple[RGB8, Callable[[], Photo]]:
         """A working picture of at most ``WORKING_SIDE`` px, and a call that gives the whole photo."""
         if isinstance(photo, Photo):
             return _working_picture(photo.pixels), lambda: photo
@@ -254,7 +261,7 @@ class Cutter:
         shot = whole()
         return _working_picture(shot.pixels), lambda: shot
 
-    def _aside(self, clock: "_StageClock", stage: str, work: Callable[[], T]) -> Callable[[], T]:
+    def _aside(self, clock: "StageClock", stage: str, work: Callable[[], T]) -> Callable[[], T]:
         """Start work on the other thread, if there is one, else do it; the call that is returned gives its result."""
 
         def timed() -> tuple[T, float]:
@@ -305,9 +312,13 @@ def _working_picture(pixels: RGB8) -> RGB8:
     return pixels if scale >= 1 else stretch(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
-def _crop(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+def _inside(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     left, top, width, height = box
-    return np.ascontiguousarray(picture[top : top + height, left : left + width])
+    return picture[top : top + height, left : left + width]
+
+
+def _crop(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(_inside(picture, box))
 
 
 def _moved(inner: Box, outer: Box) -> Box:
@@ -343,7 +354,7 @@ def _used_profile(matte: Matte, asked: Profile) -> Profile:
     return Profile.SOFT if band.any() and float(matte.softness[band].mean()) > 0.5 else Profile.HARD
 
 
-class _StageClock:
+class StageClock:
     """Milliseconds of each stage, and of all of them together as the wall saw it."""
 
     def __init__(self) -> None:
@@ -362,7 +373,10 @@ class _StageClock:
         self._seconds[name] = self._seconds.get(name, 0.0) + seconds
         return value
 
-    def total(self) -> dict[str, float]:
-        """Milliseconds by stage; stages on two threads overlap, "total" is what passed."""
-        seconds = {**self._seconds, "total": perf_counter() - self._began}
-        return {name: round(value * 1000, 2) for name, value in seconds.items()}
+    def stop(self) -> None:
+        """Set the stage "total" to what has passed."""
+        self._seconds["total"] = perf_counter() - self._began
+
+    def stages(self) -> dict[str, float]:
+        """Milliseconds by stage so far."""
+        return {name: round(value * 1000, 2) for name, value in self._seconds.items()}

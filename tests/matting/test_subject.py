@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from packshot.matting.band import Place
-from packshot.matting.compose import scale_rgba
+from packshot.matting.band import Place, plain
+from packshot.matting.compose import lay_on_colour, scale_rgba
 from packshot.matting.foreground import estimate_colours
 from packshot.matting.subject import Subject
 from tools.make_scenes import make_scene
@@ -18,9 +18,9 @@ def subject(kind: str) -> Subject:
     alpha = np.rint(scene.alpha * 255).astype(np.uint8)
     inside = (slice(20, 580), slice(60, 760))
     return Subject(
-        np.ascontiguousarray(scene.photo[inside]),
+        scene.photo[inside],
         np.ascontiguousarray(alpha[inside]),
-        estimate_colours(scene.photo, alpha),
+        lambda: estimate_colours(scene.photo, alpha),
         Place(60, 20, 700, 560, 800, 600),
     )
 
@@ -58,9 +58,16 @@ def test_a_subject_with_its_own_colours_is_taken_as_it_is() -> None:
 @pytest.mark.parametrize("size", [(700, 560), (630, 504)])
 def test_strips_on_threads_give_the_same_pixels(size: tuple[int, int]) -> None:
     part = subject("fur")
+    on_many, on_one = (plain(size[1] + 30, size[0] + 50, (255, 0, 255)) for _ in range(2))
 
     with ThreadPoolExecutor(3) as pool:
-        made, laid = part.scaled(*size, pool.map), part.laid(*size, (255, 0, 255), pool.map)
+        made = part.scaled(*size, pool.map)
+        part.lay(on_many, 40, 20, *size, pool.map)
+    part.lay(on_one, 40, 20, *size)
 
     np.testing.assert_array_equal(made, part.scaled(*size))
-    np.testing.assert_array_equal(laid, part.laid(*size, (255, 0, 255)))
+    np.testing.assert_array_equal(on_many, on_one)
+    inside = on_one[20:-10, 40:-10]
+    assert np.abs(inside.astype(int) - lay_on_colour(made, (255, 0, 255))).max() <= 1
+    inside[:] = (255, 0, 255)
+    np.testing.assert_array_equal(on_one, plain(*on_one.shape[:2], (255, 0, 255)))

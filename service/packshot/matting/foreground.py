@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import Index, Place, Run, in_between, plain, points, samples, scatter, strips
+from packshot.matting.band import Index, Place, Run, in_between, points, samples, scatter, strips
 from packshot.matting.tiles import TileGrid, held
 
 Float = NDArray[np.float32]
@@ -161,8 +161,8 @@ def decontaminate(rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | Non
     def colour(rows: slice) -> None:
         opaque = cv2.cvtColor(rgb[rows], cv2.COLOR_RGB2RGBA)
         cv2.copyTo(cv2.insertChannel(alpha[rows], opaque, 3), alpha[rows], rgba[rows])
-        at, coverage, foreground = _soft_pixels(rgb, alpha, colours, place, rows)
-        scatter(pixels, at, np.column_stack([foreground, coverage]))
+        x, y, coverage, foreground = _soft_pixels(rgb, alpha, colours, place, rows)
+        scatter(pixels, _flat(x, y, alpha.shape[1]), np.column_stack([foreground, coverage]))
 
     deque(run(colour, strips(0, alpha.shape[0])), maxlen=0)
     return rgba
@@ -173,36 +173,42 @@ def lay_subject(
     alpha: Alpha8,
     colours: Colours,
     place: Place | None,
-    backdrop: tuple[int, int, int],
+    canvas: RGB8,
+    corner: tuple[int, int],
     run: Run = map,
-) -> RGB8:
-    """``decontaminate`` laid on one colour, (h, w, 3) uint8, without the detour over RGBA."""
-    mixed = plain(alpha.shape[0], alpha.shape[1], backdrop)
-    pixels, below = mixed.reshape(-1, 3), np.array(backdrop, np.float32)
+) -> None:
+    """``decontaminate`` laid on a ``canvas`` (H, W, 3) of one colour, its top left pixel at ``corner`` (x, y)."""
+    left, top = corner
+    pixels, below = canvas.reshape(-1, 3), canvas[0, 0].astype(np.float32)
 
     def mix(rows: slice) -> None:
-        cv2.copyTo(rgb[rows], alpha[rows], mixed[rows])
-        at, coverage, foreground = _soft_pixels(rgb, alpha, colours, place, rows)
-        if len(at):
+        there = canvas[top + rows.start : top + rows.stop, left : left + alpha.shape[1]]
+        cv2.copyTo(rgb[rows], alpha[rows], there)
+        x, y, coverage, foreground = _soft_pixels(rgb, alpha, colours, place, rows)
+        if len(x):
             share = _three(_unit(coverage))
+            at = _flat(x + np.int32(left), y + np.int32(top), canvas.shape[1])
             scatter(pixels, at, _rounded(foreground * share + below * (1 - share)))
 
     deque(run(mix, strips(0, alpha.shape[0])), maxlen=0)
-    return mixed
 
 
 def _soft_pixels(
     rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | None, rows: slice
-) -> tuple[Index, Alpha8, RGB8]:
-    """Flat index (N,), alpha (N,) and own colour (N, 3) of the pixels between 0 and 255 in some rows."""
+) -> tuple[Index, Index, Alpha8, RGB8]:
+    """Column (N,), row (N,), alpha (N,) and own colour (N, 3) of the pixels between 0 and 255 in some rows."""
     x, y = points(in_between(alpha[rows]), 0, rows.start)
-    at = y * np.int32(alpha.shape[1]) + x
+    at = _flat(x, y, alpha.shape[1])
     image, coverage = rgb.reshape(-1, 3).take(at, axis=0), alpha.reshape(-1).take(at)
     if not len(x):
-        return at, coverage, image
+        return x, y, coverage, image
     near = (place or Place.whole(*alpha.shape)).within(x, y, *alpha.shape)
     foreground, background = samples((colours.foreground, colours.background), *near)
-    return at, coverage, _corrected(image, _unit(coverage), foreground, background)
+    return x, y, coverage, _corrected(image, _unit(coverage), foreground, background)
+
+
+def _flat(x: Index, y: Index, width: int) -> Index:
+    return np.asarray(y * np.int32(width) + x, np.int32)
 
 
 def _corrected(image: RGB8, a: Float, foreground: Float, background: Float) -> RGB8:

@@ -1,5 +1,6 @@
 """A subject in its box: photo, alpha and colours, made into straight-alpha pixels at the size that is asked for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -19,13 +20,13 @@ Alpha8 = NDArray[np.uint8]
 class Subject:
     """The photo (h, w, 3) inside the subject's box and its alpha (h, w), both uint8.
 
-    ``colours`` are those of the whole photo and ``place`` is the box in it. Without them the soft edge of ``rgb`` has
-    the subject's own colour already.
+    ``colours`` gives those of the whole photo, perhaps still in the making; ``place`` is the box in it. Without them
+    the soft edge of ``rgb`` has the subject's own colour already.
     """
 
     rgb: RGB8
     alpha: Alpha8
-    colours: Colours | None = None
+    colours: Callable[[], Colours] | None = None
     place: Place | None = None
 
     def rgba(self, run: Run = map) -> RGBA8:
@@ -34,14 +35,17 @@ class Subject:
             return np.zeros((*self.alpha.shape, 4), np.uint8)
         if self.colours is None:
             return np.asarray(cv2.copyTo(np.dstack([self.rgb, self.alpha]), self.alpha), np.uint8)
-        return decontaminate(self.rgb, self.alpha, self.colours, self.place, run)
+        return decontaminate(np.ascontiguousarray(self.rgb), self.alpha, self.colours(), self.place, run)
 
-    def laid(self, width: int, height: int, colour: tuple[int, int, int], run: Run = map) -> RGB8:
-        """``scaled`` laid on one colour, (height, width, 3) uint8."""
+    def lay(self, canvas: RGB8, left: int, top: int, width: int, height: int, run: Run = map) -> None:
+        """``scaled`` laid on a canvas (H, W, 3) uint8 of one colour, its top left pixel at (left, top)."""
         if self.colours is None:
-            return lay_on_colour(self.scaled(width, height), colour)
-        rgb, alpha = resize(self.rgb, width, height), resize(self.alpha, width, height)
-        return lay_subject(rgb, alpha, self.colours, self.place, colour, run)
+            red, green, blue = (int(value) for value in canvas[0, 0])
+            laid = lay_on_colour(self.scaled(width, height), (red, green, blue))
+            canvas[top : top + height, left : left + width] = laid
+            return
+        rgb, alpha = np.ascontiguousarray(resize(self.rgb, width, height)), resize(self.alpha, width, height)
+        lay_subject(rgb, alpha, self.colours(), self.place, canvas, (left, top), run)
 
     def scaled(self, width: int, height: int, run: Run = map) -> RGBA8:
         """The same at (height, width, 4).
@@ -53,4 +57,4 @@ class Subject:
         if self.colours is None:
             return scale_rgba(self.rgba(), width, height)
         rgb, alpha = resize(self.rgb, width, height), resize(self.alpha, width, height)
-        return decontaminate(rgb, alpha, self.colours, self.place, run)
+        return decontaminate(rgb, alpha, self.colours(), self.place, run)
