@@ -31,6 +31,19 @@ def test_points_come_in_reading_order_with_their_offset() -> None:
     assert len(points(np.zeros((2, 2), np.uint8))[0]) == 0
 
 
+@pytest.mark.parametrize("size", [(0, 5), (5, 0), (1, 1), (1, 7), (7, 1), (4, 4), (33, 70)])
+@pytest.mark.parametrize("step", [1, 2])
+def test_points_are_the_pixels_that_are_not_zero(size: tuple[int, int], step: int) -> None:
+    rng = np.random.default_rng([*size, step])
+    mask = (rng.integers(1, 256, size) * (rng.random(size) < 0.3)).astype(np.uint8)[:, ::step]
+
+    x, y = points(mask)
+
+    rows, columns = np.nonzero(mask)
+    np.testing.assert_array_equal(x, columns)
+    np.testing.assert_array_equal(y, rows)
+
+
 def test_a_pixel_is_sure_when_its_neighbourhood_is() -> None:
     mask = np.zeros((11, 21), np.float32)
     mask[:, 10:] = 1.0
