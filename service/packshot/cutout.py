@@ -133,7 +133,7 @@ class Cutter:
     """Cuts photos out with one accelerator; not thread-safe, as the accelerator is not.
 
     With ``threads`` > 1 the whole photo is decoded while the network looks at a reduced one, and colours are estimated
-    while alpha is made; ``close`` ends the thread.
+    while alpha is made and the picture is scaled; ``close`` ends the thread.
     """
 
     def __init__(

@@ -57,3 +57,27 @@ def test_what_work_raises_comes_to_who_asked_for_it(on: bool) -> None:
     with pytest.raises(ZeroDivisionError):
         beside.share(lambda _part: 1 // 0, PARTS)
     beside.close()
+
+
+def test_work_that_the_other_thread_has_not_come_to_is_done_here_and_once() -> None:
+    beside, free = Beside("test"), threading.Event()
+    busy = beside.start(free.wait)
+    done: list[str] = []
+    name = beside.start(lambda: done.append(threading.current_thread().name))
+
+    name()
+    name()
+
+    free.set()
+    assert busy()
+    beside.close()
+    assert done == [threading.current_thread().name]
+
+
+def test_what_was_begun_is_done_when_the_thread_is_ended() -> None:
+    beside = Beside("test")
+    later = beside.start(lambda: 5)
+
+    beside.close()
+
+    assert later() == 5
