@@ -113,3 +113,12 @@ def test_a_fully_transparent_picture_is_written_too() -> None:
     data = encode_webp(np.zeros((20, 30, 4), np.uint8), 80, srgb_icc())
 
     assert not np.asarray(Image.open(BytesIO(data)))[..., 3].any()
+
+
+def test_colour_that_nobody_sees_changes_nothing() -> None:
+    rgba = np.zeros((37, 50, 4), np.uint8)
+    rgba[9:30, 11:40] = (200, 90, 20, 255)
+    junk = rgba.copy()
+    junk[rgba[..., 3] == 0, :3] = (1, 250, 7)
+
+    assert encode_webp(junk, 85, srgb_icc()) == encode_webp(rgba, 85, srgb_icc())

@@ -27,7 +27,8 @@ class FileEncoder:
         if settings.format is PictureFormat.PNG:
             return write_patch(patch, srgb_icc(), self._threads)
         if settings.format is PictureFormat.WEBP:
-            return encode_webp(canvas(patch), settings.quality, srgb_icc(), self._threads)
+            whole = patch.rgba if patch.rgba.shape[:2] == (patch.height, patch.width) else canvas(patch)
+            return encode_webp(whole, settings.quality, srgb_icc(), self._threads)
         return _save(Image.fromarray(canvas(patch)), settings)
 
     def encode_rgb(self, rgb: RGB8, settings: EncodeSettings) -> bytes:
