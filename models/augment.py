@@ -14,16 +14,20 @@ from models.bank import Bank
 from models.scenery import backdrop, cast_shadow
 from models.warp import Random, fit_box, random_window, sample
 
+STILL = 0.5  # of the cutouts are set down as large and as sharp as they are
+PIERCED = 0.15  # of the cutouts have a hole
+CELL = 8  # px: how finely a hole's place is drawn
+
 
 @dataclass(frozen=True)
 class Mix:
     """Share of each kind of picture in a batch."""
 
-    photo: float = 0.33  # labelled photos and renders as they are
+    photo: float = 0.31  # labelled photos and renders as they are
     upper_body: float = 0.04  # people cropped as for an ID photo
-    product: float = 0.33  # rendered products with exact alpha over new scenes
+    product: float = 0.41  # rendered products with exact alpha over new scenes
     pasted: float = 0.04  # products cut from photos over plain sweeps
-    empty: float = 0.26  # scenes without a subject, some with the shadow of something outside
+    empty: float = 0.2  # scenes without a subject, some with the shadow of something outside
 
 
 @dataclass(frozen=True)
@@ -96,16 +100,40 @@ def _any_scene(bank: Bank, n: int, random: Random) -> Tensor:
 def _compose(cutouts: Tensor, boxes: Tensor, scene: Tensor, random: Random) -> tuple[Tensor, Tensor]:
     """Set RGBA cutouts (n, 4, h, w) down in the scene with a shadow; picture and alpha."""
     n, size = len(cutouts), scene.shape[-1]
-    theta = fit_box(boxes, random, 0.3, 0.95)
+    theta = fit_box(boxes, random, 0.3, 0.95, STILL, size)
     # Premultiplied, so that the colour under alpha 0 leaves no dark rim.
     premultiplied = torch.cat([cutouts[:, :3] * cutouts[:, 3:], cutouts[:, 3:]], 1)
     placed = sample(premultiplied, theta, size, "zeros")
+    placed = placed * (1 - holes(placed[:, 3:], random))
     colour, alpha = placed[:, :3], placed[:, 3:]
     own = colour.sum((2, 3), keepdim=True) / alpha.sum((2, 3), keepdim=True).clamp(min=1.0)
     alike = (random.uniform(n) < 0.1).view(-1, 1, 1, 1) * 0.8  # subject and scene of one colour, as white on white
     scene = scene * (1 - alike) + own * (0.85 + 0.3 * scene) * alike
     scene = cast_shadow(_seams(scene, alpha, random), alpha, random).clamp(0, 1)
     return scene * (1 - alpha) + colour, alpha
+
+
+def holes(alpha: Tensor, random: Random) -> Tensor:
+    """A hole somewhere in some of the subjects of ``alpha`` (n, 1, S, S), as in handles and rings: 1 inside it.
+
+    An ellipse or a slot with rounded ends, turned, up to two fifths of the subject's size.
+    """
+    n, size = len(alpha), alpha.shape[-1]
+    chosen = random.uniform(n) < PIERCED
+    cells = size // CELL
+    at = random.among(functional.avg_pool2d(alpha, CELL).flatten(1) + 1e-6)
+    long = alpha.mean((1, 2, 3)).sqrt() * random.uniform(n, 0.1, 0.4)
+    short, angle = long * random.uniform(n, 0.3, 1.0), random.uniform(n, 0, torch.pi)
+    power = torch.where(random.uniform(n) < 0.5, 2.0, 5.0).view(-1, 1, 1)
+    place = (torch.arange(size, device=alpha.device) * 2 + 1) / size - 1
+    x = place.view(1, 1, -1) - ((at % cells * 2 + 1) / cells - 1).view(-1, 1, 1)
+    y = place.view(1, -1, 1) - ((at // cells * 2 + 1) / cells - 1).view(-1, 1, 1)
+    cos, sin = torch.cos(angle).view(-1, 1, 1), torch.sin(angle).view(-1, 1, 1)
+    across, along = ((cos * x + sin * y) / long.view(-1, 1, 1), (cos * y - sin * x) / short.view(-1, 1, 1))
+    outside = (across.abs() ** power + along.abs() ** power + 1e-9) ** (1 / power)
+    edge = short.view(-1, 1, 1) * size / 2  # px, so that the rim is one pixel wide
+    hole = ((1 - outside) * edge + 0.5).clamp(0, 1) * chosen.view(-1, 1, 1)
+    return hole.unsqueeze(1)
 
 
 def _seams(scene: Tensor, alpha: Tensor, random: Random) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from models.data import Pictures, UInt8, product_synsets, training_backgrounds, training_cutouts, training_pairs
 
 PRODUCT_WEIGHT = 2.0  # product-like photos are drawn this much more often
-RENDER_WEIGHT = 4.0  # and rendered products, whose masks are true to a fraction of a pixel
+RENDER_WEIGHT = 6.0  # and rendered products, whose masks are true to a fraction of a pixel
 TEXTURE_WEIGHT = 3.0  # textures among empty scenes: far harder than rooms
 
 

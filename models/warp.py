@@ -35,6 +35,10 @@ class Random:
         """N indices, with replacement, in proportion to ``weights``."""
         return torch.multinomial(weights.to(self.device), n, replacement=True, generator=self._generator)
 
+    def among(self, weights: Tensor) -> Tensor:
+        """(n,) indices, one for each row of ``weights`` (n, K), in proportion to the row's values."""
+        return torch.multinomial(weights, 1, generator=self._generator)[:, 0]
+
 
 def sample(x: Tensor, theta: Tensor, size: int, padding: str) -> Tensor:
     """Look at (n, C, H, W) through theta: (n, C, size, size), bilinear."""
@@ -63,20 +67,28 @@ def random_window(n: int, random: Random, smallest: float, largest: float, whole
     return torch.where((random.uniform(n) < whole).view(-1, 1, 1), plain, torch.stack(rows, 1))
 
 
-def fit_box(boxes: Tensor, random: Random, smallest: float, largest: float) -> Tensor:
-    """Show the box (n, 4) at ``smallest`` to ``largest`` of the side somewhere in the output, a little turned."""
+def fit_box(
+    boxes: Tensor, random: Random, smallest: float, largest: float, still: float = 0.0, size: int = 1
+) -> Tensor:
+    """Show the box (n, 4) at ``smallest`` to ``largest`` of the side somewhere in the output, a little turned.
+
+    A share ``still`` of them is only moved, by whole pixels of a picture of ``size``, and perhaps flipped: outlines
+    stay as sharp as they are.
+    """
     n = len(boxes)
     left, top, right, bottom = boxes.unbind(1)
     half = torch.maximum(right - left, bottom - top) / 2
-    share = random.uniform(n, smallest, largest)
-    aspect = random.uniform(n, 0.87, 1.15)
+    same = random.uniform(n) < still
+    share = torch.where(same, half, random.uniform(n, smallest, largest))
+    aspect = torch.where(same, 1.0, random.uniform(n, 0.87, 1.15))
     width, height = half / share * aspect, half / share / aspect  # source half-extents of the whole output
     x = random.uniform(n, -1, 1) * (1 - share).clamp(min=0.02)
     y = random.uniform(n, -1, 1) * (1 - share).clamp(min=0.02)
-    angle = random.uniform(n, -0.25, 0.25)
+    angle = torch.where(same, 0.0, random.uniform(n, -0.25, 0.25))
     flip, cos, sin = random.sign(n), torch.cos(angle), torch.sin(angle)
     a, b = flip * width * cos, -flip * width * sin
     c, d = height * sin, height * cos
-    first = torch.stack([a, b, (left + right) / 2 - a * x - b * y], 1)
-    second = torch.stack([c, d, (top + bottom) / 2 - c * x - d * y], 1)
-    return torch.stack([first, second], 1)
+    across, down = ((low + high) / 2 for low, high in ((left, right), (top, bottom)))
+    moved = torch.stack([across - a * x - b * y, down - c * x - d * y], 1)
+    moved = torch.where(same[:, None], torch.round(moved * size / 2) * 2 / size, moved)
+    return torch.stack([torch.stack([a, b, moved[:, 0]], 1), torch.stack([c, d, moved[:, 1]], 1)], 1)

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="batches are drawn in torch, which the box does not carry")
 
-from models.augment import Batch, Mix, draw, jpeg
+from models.augment import Batch, Mix, draw, holes, jpeg
 from models.bank import Bank, bounding_boxes, load_bank
 from models.scenery import cast_shadow
 from models.warp import Random, fit_box, random_window, sample
@@ -63,6 +63,31 @@ def test_half_of_the_windows_show_the_picture_as_sharp_as_it_is_or_its_mirror_im
     same, mirrored = ((seen - other).abs().amax((1, 2, 3)) < 1e-3 for other in (pictures, pictures.flip(3)))
     assert 30 < same.sum() < 70
     assert 30 < mirrored.sum() < 70
+
+
+def test_cutouts_that_are_only_moved_are_as_sharp_as_they_are() -> None:
+    source = torch.zeros(200, 1, 64, 64)
+    source[:, :, 20:41, 10:33] = (torch.arange(21)[:, None] * 7 + torch.arange(23) ** 2).float() % 11 + 1
+    boxes = torch.tensor([[20 / 64 - 1, 40 / 64 - 1, 66 / 64 - 1, 82 / 64 - 1]]).expand(200, -1)
+    placed = sample(source, fit_box(boxes, Random(CPU, 1, 1), 0.3, 0.9, still=1.0, size=64), 64, "zeros")
+
+    for one in placed[:, 0]:
+        rows, columns = ((one > 0.5).any(axis).nonzero()[:, 0] for axis in (1, 0))
+        there = one[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        patches = [source[0, 0, 20:41, 10:33], source[0, 0, 20:41, 10:33].flip(1)]
+        assert min(float((there - patch).abs().max()) for patch in patches if patch.shape == there.shape) < 1e-3
+
+
+def test_some_subjects_are_pierced_and_through_the_hole_there_is_the_scene() -> None:
+    alpha = torch.zeros(400, 1, 64, 64)
+    alpha[:, :, 16:48, 12:52] = 1
+    hole = holes(alpha, Random(CPU, 2, 1))
+    area = (hole * alpha).sum((1, 2, 3)) / alpha.sum((1, 2, 3))
+
+    assert hole.min() >= 0
+    assert hole.max() <= 1
+    assert 30 < (area > 0.01).sum() < 90
+    assert area.max() < 0.6
 
 
 def test_same_step_draws_the_same_pictures_and_another_step_others(bank: Bank) -> None:
