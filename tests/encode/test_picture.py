@@ -1,10 +1,11 @@
 """Pictures out: every format reads back, tagged, at its size."""
 
+import struct
 from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from packshot.encode.photo import decode_photo
 from packshot.encode.picture import FileEncoder, canvas, srgb_icc
@@ -59,3 +60,11 @@ def test_the_retouchers_tiff_has_cutout_mask_and_original() -> None:
     np.testing.assert_array_equal(pages[0], canvas(patch()))
     np.testing.assert_array_equal(pages[1], canvas(patch())[..., 3])
     np.testing.assert_array_equal(pages[2], photo)
+
+
+def test_the_profile_is_the_same_at_any_time() -> None:
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+    assert struct.unpack(">6H", srgb_icc()[24:36]) == (2026, 1, 1, 0, 0, 0)
+    assert srgb_icc()[:24] + made[24:36] + srgb_icc()[36:] == made
+    assert "sRGB" in ImageCms.getProfileName(ImageCms.ImageCmsProfile(BytesIO(srgb_icc())))

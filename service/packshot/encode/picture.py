@@ -1,5 +1,6 @@
 """Arrays to picture files, tagged as sRGB: PNG, JPEG, WebP, TIFF."""
 
+import struct
 from functools import lru_cache
 from io import BytesIO
 
@@ -12,6 +13,9 @@ from packshot.encode.png import write_patch, write_picture
 from packshot.encode.port import RGB8, RGBA8, EncodeSettings, Gray8, Patch, PictureFormat
 from packshot.encode.webp import encode_webp
 from packshot.encode.white import encode_exact_white
+
+ICC_DATE = slice(24, 36)  # of the header, ISO 15076-1, 7.2.8: year, month, day, hour, minute, second
+PROFILE_DATE = (2026, 1, 1, 0, 0, 0)
 
 
 class FileEncoder:
@@ -66,8 +70,9 @@ def canvas(patch: Patch) -> RGBA8:
 
 @lru_cache(maxsize=1)
 def srgb_icc() -> bytes:
-    """The sRGB profile that tags our pictures."""
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    """The sRGB profile that tags our pictures, dated alike, so that the same pixels always make the same file."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile[: ICC_DATE.start] + struct.pack(">6H", *PROFILE_DATE) + profile[ICC_DATE.stop :]
 
 
 def _save(image: Image.Image, settings: EncodeSettings) -> bytes:
