@@ -16,7 +16,8 @@ from models.warp import Random, fit_box, random_window, sample
 
 STILL = 0.5  # of the cutouts are set down as large and as sharp as they are
 PIERCED = 0.15  # of the cutouts have a hole
-CELL = 8  # px: how finely a hole's place is drawn
+PRINTED = 0.25  # have a plain shape of any colour on them; without it, bright prints came out as holes
+CELL = 8  # px: how finely the place of either is drawn
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,9 @@ def _compose(cutouts: Tensor, boxes: Tensor, scene: Tensor, random: Random) -> t
     # Premultiplied, so that the colour under alpha 0 leaves no dark rim.
     premultiplied = torch.cat([cutouts[:, :3] * cutouts[:, 3:], cutouts[:, 3:]], 1)
     placed = sample(premultiplied, theta, size, "zeros")
-    placed = placed * (1 - holes(placed[:, 3:], random))
-    colour, alpha = placed[:, :3], placed[:, 3:]
+    placed = placed * (1 - shapes(placed[:, 3:], PIERCED, random))
+    alpha = placed[:, 3:]
+    colour = _printed(placed[:, :3], alpha, random)
     own = colour.sum((2, 3), keepdim=True) / alpha.sum((2, 3), keepdim=True).clamp(min=1.0)
     alike = (random.uniform(n) < 0.1).view(-1, 1, 1, 1) * 0.8  # subject and scene of one colour, as white on white
     scene = scene * (1 - alike) + own * (0.85 + 0.3 * scene) * alike
@@ -113,13 +115,20 @@ def _compose(cutouts: Tensor, boxes: Tensor, scene: Tensor, random: Random) -> t
     return scene * (1 - alpha) + colour, alpha
 
 
-def holes(alpha: Tensor, random: Random) -> Tensor:
-    """A hole somewhere in some of the subjects of ``alpha`` (n, 1, S, S), as in handles and rings: 1 inside it.
+def _printed(colour: Tensor, alpha: Tensor, random: Random) -> Tensor:
+    """Some of the subjects with a plain print: what looks like a hole in all but its colour must not become one."""
+    ink = random.uniform(3 * len(colour)).view(-1, 3, 1, 1)
+    there = shapes(alpha, PRINTED, random)
+    return colour * (1 - there) + alpha * ink * there
 
-    An ellipse or a slot with rounded ends, turned, up to two fifths of the subject's size.
+
+def shapes(alpha: Tensor, share: float, random: Random) -> Tensor:
+    """An ellipse or a slot somewhere in a ``share`` of the subjects of ``alpha`` (n, 1, S, S): 1 inside it.
+
+    As holes in handles and rings, and as prints: turned, up to two fifths of the subject's size.
     """
     n, size = len(alpha), alpha.shape[-1]
-    chosen = random.uniform(n) < PIERCED
+    chosen = random.uniform(n) < share
     cells = size // CELL
     at = random.among(functional.avg_pool2d(alpha, CELL).flatten(1) + 1e-6)
     long = alpha.mean((1, 2, 3)).sqrt() * random.uniform(n, 0.1, 0.4)
@@ -132,8 +141,8 @@ def holes(alpha: Tensor, random: Random) -> Tensor:
     across, along = ((cos * x + sin * y) / long.view(-1, 1, 1), (cos * y - sin * x) / short.view(-1, 1, 1))
     outside = (across.abs() ** power + along.abs() ** power + 1e-9) ** (1 / power)
     edge = short.view(-1, 1, 1) * size / 2  # px, so that the rim is one pixel wide
-    hole = ((1 - outside) * edge + 0.5).clamp(0, 1) * chosen.view(-1, 1, 1)
-    return hole.unsqueeze(1)
+    inside = ((1 - outside) * edge + 0.5).clamp(0, 1) * chosen.view(-1, 1, 1)
+    return inside.unsqueeze(1)
 
 
 def _seams(scene: Tensor, alpha: Tensor, random: Random) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="batches are drawn in torch, which the box does not carry")
 
-from models.augment import Batch, Mix, draw, holes, jpeg
+from models.augment import Batch, Mix, draw, jpeg, shapes
 from models.bank import Bank, bounding_boxes, load_bank
 from models.scenery import cast_shadow
 from models.warp import Random, fit_box, random_window, sample
@@ -78,14 +78,14 @@ def test_cutouts_that_are_only_moved_are_as_sharp_as_they_are() -> None:
         assert min(float((there - patch).abs().max()) for patch in patches if patch.shape == there.shape) < 1e-3
 
 
-def test_some_subjects_are_pierced_and_through_the_hole_there_is_the_scene() -> None:
+def test_shapes_for_holes_and_prints_lie_in_the_share_of_subjects_that_was_asked_for() -> None:
     alpha = torch.zeros(400, 1, 64, 64)
     alpha[:, :, 16:48, 12:52] = 1
-    hole = holes(alpha, Random(CPU, 2, 1))
-    area = (hole * alpha).sum((1, 2, 3)) / alpha.sum((1, 2, 3))
+    inside = shapes(alpha, 0.15, Random(CPU, 2, 1))
+    area = (inside * alpha).sum((1, 2, 3)) / alpha.sum((1, 2, 3))
 
-    assert hole.min() >= 0
-    assert hole.max() <= 1
+    assert inside.min() >= 0
+    assert inside.max() <= 1
     assert 30 < (area > 0.01).sum() < 90
     assert area.max() < 0.6
 
