@@ -1,10 +1,8 @@
 """Photo to cutout, and cutout to the pictures a storefront takes; shared by the daemon and ``packshot cut``."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from time import perf_counter
+from functools import cached_property, partial
 from typing import TypeVar
 
 import cv2
@@ -34,6 +32,7 @@ from packshot.matting.subject import Subject
 from packshot.matting.tensor import coarse_mask, network_input, stretch
 from packshot.matting.verdict import Thresholds, judge
 from packshot.platform.beside import Beside
+from packshot.platform.stages import StageClock
 
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
@@ -76,7 +75,7 @@ class CutResult:
     verdict: Verdict
     profile: Profile
     engine: str
-    clock: "StageClock" = field(repr=False)
+    clock: StageClock = field(repr=False)
     notes: tuple[str, ...] = ()
 
     @property
@@ -158,7 +157,8 @@ class Cutter:
         small, whole = self._open(photo, options, clock)
         with clock.stage("network"):
             guide = self._guide(small)
-            guides = self._beside.start(lambda: self._guides(guide, options.edges))
+            look = partial(self._guides, guide, options.edges)
+            guides = self._beside.start(look) if plate is None else look  # a plate that fits needs none
             mask = self._coarse(guide)
         if plate is not None:
             known = self._on_plate(small, mask, whole(), plate, options, clock)
@@ -205,7 +205,7 @@ class Cutter:
         return CutResult(height, width, seen, subject, verdict, options.profile, "backdrops", clock, notes)
 
     def _on_plate(
-        self, small: RGB8, mask: Mask, shot: Photo, plate: Photo, options: CutOptions, clock: "StageClock"
+        self, small: RGB8, mask: Mask, shot: Photo, plate: Photo, options: CutOptions, clock: StageClock
     ) -> "_Known | str":
         """What the plate makes known, or why it cannot be used."""
         if plate.pixels.shape != shot.pixels.shape:
@@ -222,7 +222,7 @@ class Cutter:
         return _Known(seen.matte, lambda: seen.colours, (0, 0, *alpha.shape[::-1]), alpha)
 
     def _result(
-        self, shot: Photo, guide: RGB8, mask: Mask, known: "_Known", options: CutOptions, clock: "StageClock"
+        self, shot: Photo, guide: RGB8, mask: Mask, known: "_Known", options: CutOptions, clock: StageClock
     ) -> CutResult:
         with clock.stage("verdict"):
             inner = bounding_box(known.alpha)
@@ -247,7 +247,7 @@ class Cutter:
             notes=shot.notes,
         )
 
-    def _open(self, photo: bytes | Photo, options: CutOptions, clock: "StageClock") -> tuple[RGB8, Callable[[], Photo]]:
+    def _open(self, photo: bytes | Photo, options: CutOptions, clock: StageClock) -> tuple[RGB8, Callable[[], Photo]]:
         """A working picture of at most ``WORKING_SIDE`` px, and a call that gives the whole photo."""
         if isinstance(photo, Photo):
             return _working_picture(photo.pixels), lambda: photo
@@ -261,15 +261,14 @@ class Cutter:
         shot = whole()
         return _working_picture(shot.pixels), lambda: shot
 
-    def _aside(self, clock: "StageClock", stage: str, work: Callable[[], T]) -> Callable[[], T]:
+    def _aside(self, clock: StageClock, stage: str, work: Callable[[], T]) -> Callable[[], T]:
         """Start work on the other thread, if there is one, else do it; the call that is returned gives its result."""
 
-        def timed() -> tuple[T, float]:
-            began = perf_counter()
-            return work(), perf_counter() - began
+        def timed() -> T:
+            with clock.stage(stage):
+                return work()
 
-        later = self._beside.start(timed)
-        return lambda: clock.add(stage, *later())
+        return self._beside.start(timed)
 
     def _reduced(self, data: bytes, options: CutOptions) -> RGB8 | None:
         card = self._accelerator.card
@@ -352,31 +351,3 @@ def _used_profile(matte: Matte, asked: Profile) -> Profile:
         return asked
     band = matte.regions == UNKNOWN
     return Profile.SOFT if band.any() and float(matte.softness[band].mean()) > 0.5 else Profile.HARD
-
-
-class StageClock:
-    """Milliseconds of each stage, and of all of them together as the wall saw it."""
-
-    def __init__(self) -> None:
-        self._began = perf_counter()
-        self._seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Count the block towards a stage."""
-        began = perf_counter()
-        yield
-        self.add(name, None, perf_counter() - began)
-
-    def add(self, name: str, value: T, seconds: float) -> T:
-        """Count time that a stage took elsewhere; hands ``value`` on."""
-        self._seconds[name] = self._seconds.get(name, 0.0) + seconds
-        return value
-
-    def stop(self) -> None:
-        """Set the stage "total" to what has passed."""
-        self._seconds["total"] = perf_counter() - self._began
-
-    def stages(self) -> dict[str, float]:
-        """Milliseconds by stage so far."""
-        return {name: round(value * 1000, 2) for name, value in self._seconds.items()}

@@ -79,6 +79,19 @@ def test_every_stage_has_a_time(result: CutResult) -> None:
     assert all(ms >= 0 for ms in result.stage_ms.values())
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_times_of_stages_stay_the_same_however_often_pixels_are_asked_for(threads: int, scene: Scene) -> None:
+    cutting = cutter(scene, threads)
+    cut = cutting.cut(jpeg(scene.photo))
+    before = dict(cut.stage_ms)
+
+    for _ in range(3):
+        cut.subject.scaled(160, 120)
+    cutting.close()
+
+    assert dict(cut.stage_ms) == before
+
+
 def test_two_threads_and_one_agree() -> None:
     """On two threads the network sees a reduced decode, so masks differ a little; cutouts hardly do."""
     big = make_scene("mug", 2400, 3200, 2)

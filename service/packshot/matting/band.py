@@ -57,13 +57,11 @@ def plain(height: int, width: int, colour: tuple[int, int, int]) -> RGB8:
 
 
 def points(mask: Mask, left: int = 0, top: int = 0) -> tuple[Index, Index]:
-    """Columns and rows of the non-zero pixels of a mask (H, W) whose corner lies at (left, top), in reading order.
-
-    In half the time of ``cv2.findNonZero``.
-    """
+    """Columns and rows of the non-zero pixels of a mask (H, W) whose corner lies at (left, top), in reading order."""
     if not mask.size:
         return np.empty(0, np.int32), np.empty(0, np.int32)
     ones = np.asarray(cv2.threshold(mask, 0, 1, cv2.THRESH_BINARY)[1], np.uint8).reshape(mask.shape)
+    # numpy searches booleans far quicker than OpenCV's findNonZero does bytes
     at = np.flatnonzero(ones.view(np.bool_)).astype(np.int32)
     y = at // np.int32(mask.shape[1])
     return at - y * np.int32(mask.shape[1]) + np.int32(left), y + np.int32(top)
