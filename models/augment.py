@@ -107,7 +107,7 @@ def _compose(cutouts: Tensor, boxes: Tensor, scene: Tensor, random: Random) -> t
     placed = sample(premultiplied, theta, size, "zeros")
     placed = placed * (1 - shapes(placed[:, 3:], PIERCED, random))
     alpha = placed[:, 3:]
-    colour = _printed(placed[:, :3], alpha, random)
+    colour = printed(placed[:, :3], alpha, random)
     own = colour.sum((2, 3), keepdim=True) / alpha.sum((2, 3), keepdim=True).clamp(min=1.0)
     alike = (random.uniform(n) < 0.1).view(-1, 1, 1, 1) * 0.8  # subject and scene of one colour, as white on white
     scene = scene * (1 - alike) + own * (0.85 + 0.3 * scene) * alike
@@ -115,8 +115,11 @@ def _compose(cutouts: Tensor, boxes: Tensor, scene: Tensor, random: Random) -> t
     return scene * (1 - alpha) + colour, alpha
 
 
-def _printed(colour: Tensor, alpha: Tensor, random: Random) -> Tensor:
-    """Some of the subjects with a plain print: what looks like a hole in all but its colour must not become one."""
+def printed(colour: Tensor, alpha: Tensor, random: Random) -> Tensor:
+    """The premultiplied ``colour`` (n, 3, S, S) of subjects, some with a plain print on them.
+
+    What looks like a hole in all but its colour must not become one.
+    """
     ink = random.uniform(3 * len(colour)).view(-1, 3, 1, 1)
     there = shapes(alpha, PRINTED, random)
     return colour * (1 - there) + alpha * ink * there

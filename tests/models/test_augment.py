@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="batches are drawn in torch, which the box does not carry")
 
-from models.augment import Batch, Mix, draw, jpeg, shapes
+from models.augment import Batch, Mix, draw, jpeg, printed, shapes
 from models.bank import Bank, bounding_boxes, load_bank
 from models.scenery import cast_shadow
 from models.warp import Random, fit_box, random_window, sample
@@ -88,6 +88,17 @@ def test_shapes_for_holes_and_prints_lie_in_the_share_of_subjects_that_was_asked
     assert inside.max() <= 1
     assert 30 < (area > 0.01).sum() < 90
     assert area.max() < 0.6
+
+
+def test_print_changes_the_colour_of_some_subjects_and_nothing_outside_them() -> None:
+    alpha = torch.zeros(400, 1, 64, 64)
+    alpha[:, :, 16:48, 12:52] = 1
+    plain = alpha * 0.5
+
+    inked = printed(plain.expand(-1, 3, -1, -1), alpha, Random(CPU, 2, 1))
+
+    assert not (inked * (1 - alpha)).any()
+    assert 60 < ((inked - plain).abs().amax((1, 2, 3)) > 0.05).sum() < 140
 
 
 def test_same_step_draws_the_same_pictures_and_another_step_others(bank: Bank) -> None:
