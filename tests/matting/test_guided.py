@@ -62,11 +62,21 @@ def test_a_flat_picture_gives_the_mean_and_no_nan() -> None:
     np.testing.assert_allclose(value, twice, atol=1e-4)
 
 
-def test_where_it_is_asked_for_alone_it_is_the_same() -> None:
+WHERE = [
+    (slice(10, 14), slice(20, 31)),
+    (slice(0, 1), slice(0, 1)),  # in the corners, where windows are mirrored
+    (slice(39, 40), slice(47, 50)),
+    (slice(0, 40), slice(3, 4)),
+    (slice(0, 40), slice(0, 50)),
+]
+
+
+@pytest.mark.parametrize(("rows", "columns"), WHERE)
+def test_where_it_is_asked_for_alone_it_is_the_same(rows: slice, columns: slice) -> None:
     rng = np.random.default_rng(5)
     guide, mask = rng.random((40, 50, 3)).astype(np.float32), rng.random((40, 50)).astype(np.float32)
     where = np.zeros((40, 50), np.uint8)
-    where[10:14, 20:31] = 1
+    where[rows, columns] = 1
 
     whole, part = (
         fit_linear_model(Guide.of(guide, 3), mask, 1e-3),
@@ -74,3 +84,12 @@ def test_where_it_is_asked_for_alone_it_is_the_same() -> None:
     )
 
     np.testing.assert_allclose(part[where > 0], whole[where > 0], atol=1e-5)
+
+
+def test_where_nothing_is_asked_for_there_is_nothing() -> None:
+    guide, nowhere = np.zeros((8, 9, 3), np.float32), np.zeros((8, 9), np.uint8)
+
+    model = fit_linear_model(Guide.of(guide, 2), np.ones((8, 9), np.float32), 1e-3, nowhere)
+
+    assert model.shape == (8, 9, 4)
+    assert not model.any()

@@ -44,6 +44,11 @@ class Guide:
         means = tuple(box_mean(np.asarray(product, np.float32), radius) for product in products)
         return cls(picture, radius, box_mean(picture, radius), means)
 
+    def part(self, inside: tuple[slice, slice]) -> "Guide":
+        """Some rows and columns, with what their windows hold of the whole."""
+        products = tuple(product[inside] for product in self.products)
+        return Guide(self.picture[inside], self.radius, self.mean[inside], products)
+
 
 def fit_linear_model(guide: Guide, mask: Float, eps: float, where: Mask | None = None) -> Float:
     """Coefficients (h, w, 4) such that mask ~ a . guide + b around every pixel.
@@ -52,8 +57,19 @@ def fit_linear_model(guide: Guide, mask: Float, eps: float, where: Mask | None =
     Per window k: a_k = (Sigma_k + eps I)^-1 cov_k(guide, mask), b_k = mean(mask) - a_k . mean(guide); channels 0-2 are
     the mean of a_k over the window, channel 3 that of b_k. With ``where`` only its non-zero pixels come out right.
     """
+    if where is None:
+        return _fit(guide, mask, eps, None)
+    model = np.zeros((*mask.shape, 4), np.float32)
+    windows = _dilate(where, guide.radius)
+    part = around(windows, guide.radius)
+    if windows[part].size:
+        model[part] = _fit(guide.part(part), mask[part], eps, np.flatnonzero(windows[part]))
+    return model
+
+
+def _fit(guide: Guide, mask: Float, eps: float, needed: Index | None) -> Float:
+    """The models of a picture whose windows are ``needed``, or all."""
     radius = guide.radius
-    needed = None if where is None else np.flatnonzero(_dilate(where, radius))
     mean_guide = _gather(guide.mean, needed)
     mean_mask = _gather(box_mean(mask, radius), needed)
     products = np.asarray(cv2.multiply(guide.picture, cv2.merge([mask, mask, mask])), np.float32)
@@ -61,6 +77,17 @@ def fit_linear_model(guide: Guide, mask: Float, eps: float, where: Mask | None =
     a = _solve_symmetric(_sigma(guide, mean_guide, eps, needed), covariance)
     fitted = np.stack([*a, mean_mask - (a * mean_guide).sum(axis=0)], axis=1)
     return box_mean(_spread(fitted, needed, mask.size).reshape(*mask.shape, 4), radius)
+
+
+def around(where: Mask, margin: int) -> tuple[slice, slice]:
+    """Rows and columns of all non-zero pixels of a mask (h, w) and of ``margin`` px around them."""
+    left, top, width, height = cv2.boundingRect(where)
+    if not width:
+        return slice(0), slice(0)
+    return (
+        slice(max(0, top - margin), top + height + margin),
+        slice(max(0, left - margin), left + width + margin),
+    )
 
 
 def _dilate(where: Mask, radius: int) -> Mask:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.matting.band import UNKNOWN, Run, Trimap, in_between, points, sample, strips, trimap
-from packshot.matting.guided import Guide, fit_linear_model
+from packshot.matting.guided import Guide, around, fit_linear_model
 from packshot.matting.tensor import stretch
 
 Float = NDArray[np.float32]
@@ -95,8 +95,10 @@ def matte_from(guides: Guides, mask: Float, profile: Profile, settings: EdgeSett
     soft = softness(mask, profile, settings)
     model = fit_linear_model(guides.coarse, mask, settings.eps)
     soft_here = np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-    enlarged = cv2.resize(model, (width, height), interpolation=cv2.INTER_LINEAR)
-    value = np.einsum("hwc,hwc->hw", enlarged[..., :3], guides.fine.picture) + enlarged[..., 3]
+    *slopes, offset = cv2.split(cv2.resize(model, (width, height), interpolation=cv2.INTER_LINEAR))
+    value = np.asarray(offset, np.float32)
+    for slope, channel in zip(slopes, cv2.split(guides.fine.picture), strict=True):
+        value += slope * channel
     alpha = _stretch(value, _margin(soft_here, settings.hard_stretch[0], settings.soft_stretch[0]))
     sure = cv2.resize(trimap(mask, settings.band_radius), (width, height), interpolation=cv2.INTER_NEAREST)
     alpha = np.where(sure == UNKNOWN, alpha, sure.astype(np.float32) / 255).astype(np.float32)
@@ -168,8 +170,9 @@ def fine_model(matte: Matte, settings: EdgeSettings) -> Float:
     model = fit_linear_model(matte.guide, matte.alpha, settings.eps, near_band)
     margin = _margin(matte.softness, settings.hard_stretch[1], settings.soft_stretch[1])
     gain = 1.0 / (1.0 - 2.0 * margin)
-    model[..., 3] = (model[..., 3] - margin) * 255
-    model *= gain[..., None]
+    part = around(near_band, 0)
+    model[part][..., 3] = (model[part][..., 3] - margin[part]) * 255
+    model[part] *= gain[part][..., None]
     return model
 
 
