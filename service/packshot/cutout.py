@@ -28,6 +28,7 @@ from packshot.matting.refine import (
     matte_from,
     subject_alpha,
 )
+from packshot.matting.shrink import LEAST_SIDE, working_picture
 from packshot.matting.subject import Subject
 from packshot.matting.tensor import coarse_mask, network_input, stretch
 from packshot.matting.verdict import Thresholds, judge
@@ -41,9 +42,7 @@ Mask = NDArray[np.float32]
 Box = tuple[int, int, int, int]
 T = TypeVar("T")
 
-WORKING_SIDE = 1024  # px, of the picture on which network, matte and colours work
 NOTHING = Subject(np.zeros((0, 0, 3), np.uint8), np.zeros((0, 0), np.uint8))
-REDUCED_SIDE = 560  # px, the least shorter side of a reduced decode
 
 
 @dataclass(frozen=True)
@@ -194,7 +193,7 @@ class Cutter:
             rgba = triangulate(pixels[0], pixels[1], pixels[2], pixels[3], options.backdrops)
         with clock.stage("verdict"):
             alpha = np.ascontiguousarray(rgba[..., 3])
-            bbox, small = bounding_box(alpha), _working_picture(pixels[0])
+            bbox, small = bounding_box(alpha), working_picture(pixels[0])
             mask = stretch(alpha, *small.shape[:2]).astype(np.float32) / np.float32(255)
             verdict = judge(mask, small, bbox, replace(options.thresholds, unsure_above=1.0))  # glass may be unsure
         seen = bbox if verdict.decision is not Decision.EMPTY else None
@@ -248,18 +247,18 @@ class Cutter:
         )
 
     def _open(self, photo: bytes | Photo, options: CutOptions, clock: StageClock) -> tuple[RGB8, Callable[[], Photo]]:
-        """A working picture of at most ``WORKING_SIDE`` px, and a call that gives the whole photo."""
+        """A working picture of at most 1024 px, and a call that gives the whole photo."""
         if isinstance(photo, Photo):
-            return _working_picture(photo.pixels), lambda: photo
+            return working_picture(photo.pixels), lambda: photo
         whole = self._aside(clock, "decode", lambda: self._decoder.decode(photo, options.limits))
         reduced = None
         if self._beside.on:
             with clock.stage("reduced"):
                 reduced = self._reduced(photo, options)
         if reduced is not None:
-            return _working_picture(reduced), whole
+            return working_picture(reduced), whole
         shot = whole()
-        return _working_picture(shot.pixels), lambda: shot
+        return working_picture(shot.pixels), lambda: shot
 
     def _aside(self, clock: StageClock, stage: str, work: Callable[[], T]) -> Callable[[], T]:
         """Start work on the other thread, if there is one, else do it; the call that is returned gives its result."""
@@ -272,7 +271,7 @@ class Cutter:
 
     def _reduced(self, data: bytes, options: CutOptions) -> RGB8 | None:
         card = self._accelerator.card
-        side = max(card.input.height, card.input.width, 2 * card.output.height, 2 * card.output.width, REDUCED_SIDE)
+        side = max(card.input.height, card.input.width, 2 * card.output.height, 2 * card.output.width, LEAST_SIDE)
         return self._decoder.reduced(data, options.limits, side)
 
     def _guide(self, small: RGB8) -> RGB8:
@@ -302,13 +301,6 @@ def bounding_box(alpha: Alpha8) -> Box | None:
     """(left, top, width, height) of what is not fully transparent, or None."""
     left, top, width, height = cv2.boundingRect(alpha)
     return (left, top, width, height) if width and height else None
-
-
-def _working_picture(pixels: RGB8) -> RGB8:
-    """The picture with its longer side at most ``WORKING_SIDE`` px."""
-    height, width = pixels.shape[:2]
-    scale = WORKING_SIDE / max(height, width)
-    return pixels if scale >= 1 else stretch(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
 def _inside(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:

@@ -18,6 +18,20 @@ Index = NDArray[np.intp]
 ROUNDOFF = 2.0**-24
 WHOLE_IN_FLOAT32 = 2**24
 COPY_LIMIT_PX = 1 << 21
+WORKING_SIDE = 1024  # px, of the picture on which network, matte and colours work
+LEAST_SIDE = 560  # px, the least shorter side that halving leaves
+
+
+def working_picture(picture: RGB8) -> RGB8:
+    """An (H, W, 3) uint8 picture with its longer side at most ``WORKING_SIDE`` px.
+
+    It is halved first: averages of four take a tenth of the time of any other scale.
+    """
+    while min(picture.shape[:2]) >= 2 * LEAST_SIDE:
+        picture = shrink(picture, picture.shape[0] // 2, picture.shape[1] // 2)
+    height, width = picture.shape[:2]
+    scale = WORKING_SIDE / max(height, width)
+    return picture if scale >= 1 else shrink(picture, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
 def shrink(picture: RGB8, height: int, width: int) -> RGB8:
