@@ -1,7 +1,6 @@
 """From a cutout to the files that storefronts and retouchers take, by preset."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +11,7 @@ from packshot.encode.port import EncodeSettings, Patch, Photo, PictureEncoder, P
 from packshot.errors import BadImage
 from packshot.matting.band import Run, plain
 from packshot.matting.compose import add_contact_shadow, lay_on_colour, lay_on_picture
+from packshot.platform.beside import Beside
 from packshot.presets import Layout, Preset, lay_out
 
 RGB8 = NDArray[np.uint8]
@@ -35,7 +35,7 @@ class Composer:
 
     def __init__(self, encoder: PictureEncoder, threads: int = 2) -> None:
         self._encoder = encoder
-        self._threads = threads
+        self._beside = Beside("compose", helpers=threads - 1)
 
     def picture(self, result: CutResult, preset: Preset, background: RGB8 | None = None) -> Picture:
         """The picture that a preset asks for; ``background`` (a photo) replaces the preset's colour.
@@ -43,8 +43,7 @@ class Composer:
         Raises ValueError for a cutout without a subject (its verdict is EMPTY) unless the frame is the photo's.
         """
         form, layout = PictureFormat(preset.format), _layout(result, preset)
-        with ThreadPoolExecutor(self._threads, "compose") as pool:
-            pixels = _pixels(result, layout, preset, background, pool.map if self._threads > 1 else map)
+        pixels = _pixels(result, layout, preset, background, self._beside.share)
 
         def encoded(quality: int) -> bytes:
             settings = EncodeSettings(form, quality, preset.exact_background and background is None)

@@ -140,7 +140,7 @@ class Cutter:
         self._accelerator = accelerator
         self._decoder = decoder
         self._options = options or CutOptions()
-        self._beside = Beside("decode", on=threads > 1)
+        self._beside = Beside("decode", helpers=min(threads - 1, 1))
 
     def close(self) -> None:
         """End the threads; the accelerator belongs to the caller."""

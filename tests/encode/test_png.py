@@ -13,6 +13,7 @@ from packshot.encode import png
 from packshot.encode.picture import canvas, srgb_icc
 from packshot.encode.png import join_adler32, write_patch, write_picture
 from packshot.encode.port import Patch
+from packshot.platform.beside import Beside
 
 
 @pytest.fixture(params=["as installed", "zlib alone"])
@@ -49,7 +50,7 @@ def read_twice(data: bytes) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 def test_a_patch_anywhere_on_a_canvas_reads_back_the_same(seed: int, threads: int) -> None:
     patch = random_patch(seed)
 
-    by_pillow, by_cv2 = read_twice(write_patch(patch, srgb_icc(), threads))
+    by_pillow, by_cv2 = read_twice(write_patch(patch, srgb_icc(), Beside("test", threads - 1)))
 
     np.testing.assert_array_equal(by_pillow, canvas(patch))
     np.testing.assert_array_equal(by_cv2, canvas(patch))

@@ -12,6 +12,7 @@ from PIL import Image
 
 from packshot.encode.picture import srgb_icc
 from packshot.encode.webp import encode_webp
+from packshot.platform.beside import Beside
 
 
 def disc(height: int, width: int, seed: int = 1) -> NDArray[np.uint8]:
@@ -31,7 +32,7 @@ def disc(height: int, width: int, seed: int = 1) -> NDArray[np.uint8]:
 def test_alpha_reads_back_exactly_and_the_file_is_tagged(shape: tuple[int, int], threads: int) -> None:
     rgba = disc(*shape)
 
-    data = encode_webp(rgba, 80, srgb_icc(), threads)
+    data = encode_webp(rgba, 80, srgb_icc(), Beside("test", threads - 1))
 
     image = Image.open(BytesIO(data))
     assert (image.mode, image.info["icc_profile"]) == ("RGBA", srgb_icc())

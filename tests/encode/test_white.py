@@ -11,6 +11,7 @@ from PIL import Image
 from packshot.encode import white as room
 from packshot.encode.picture import srgb_icc
 from packshot.encode.white import encode_exact_white
+from packshot.platform.beside import Beside
 from packshot.platform.resources import package_path
 
 
@@ -30,7 +31,7 @@ def test_every_white_pixel_decodes_to_exactly_white(seed: int, threads: int, qua
     rgb = product_on_white(seed)
     white = (rgb >= 253).all(axis=2)
 
-    data = encode_exact_white(rgb, quality, srgb_icc(), threads)
+    data = encode_exact_white(rgb, quality, srgb_icc(), Beside("test", threads - 1))
 
     by_pillow = np.asarray(Image.open(BytesIO(data)).convert("RGB"))
     by_cv2 = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
@@ -45,7 +46,7 @@ def test_bands_joined_are_the_picture_encoded_as_one(shape: tuple[int, int], thr
     rng = np.random.default_rng([*shape, threads])
     rgb = rng.integers(0, 250, (*shape, 3)).astype(np.uint8)
 
-    whole, joined = (encode_exact_white(rgb, 92, srgb_icc(), count) for count in (1, threads))
+    whole, joined = (encode_exact_white(rgb, 92, srgb_icc(), Beside("test", count - 1)) for count in (1, threads))
 
     for one, other in zip(by_both(joined), by_both(whole), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -57,7 +58,7 @@ def test_white_above_and_below_is_white_and_the_subject_where_it_was(height: int
     rgb = np.full((height, 50, 3), 255, np.uint8)
     rgb[rows[0] : rows[1], 10:30] = (200, 40, 90)
 
-    for decoded in by_both(encode_exact_white(rgb, 95, srgb_icc(), 2)):
+    for decoded in by_both(encode_exact_white(rgb, 95, srgb_icc(), Beside("test"))):
         assert (decoded[(rgb == 255).all(axis=2)] == 255).all()
         assert np.abs(decoded.astype(int) - rgb).max() < 20
 

@@ -13,6 +13,7 @@ from packshot.encode.png import write_patch, write_picture
 from packshot.encode.port import RGB8, RGBA8, EncodeSettings, Gray8, Patch, PictureFormat
 from packshot.encode.webp import encode_webp
 from packshot.encode.white import encode_exact_white
+from packshot.platform.beside import Beside
 
 ICC_DATE = slice(24, 36)  # of the header, ISO 15076-1, 7.2.8: year, month, day, hour, minute, second
 PROFILE_DATE = (2026, 1, 1, 0, 0, 0)
@@ -22,30 +23,30 @@ class FileEncoder:
     """The PictureEncoder of files; ``threads`` is how many a picture may use."""
 
     def __init__(self, threads: int = 2) -> None:
-        self._threads = threads
+        self._beside = Beside("encode", helpers=threads - 1)
 
     def encode_rgba(self, patch: Patch, settings: EncodeSettings) -> bytes:
         """See ``PictureEncoder.encode_rgba``; JPEG has no alpha and raises ValueError."""
         if settings.format is PictureFormat.JPEG:
             raise ValueError("a JPEG has no transparency; lay the cutout on a background first")
         if settings.format is PictureFormat.PNG:
-            return write_patch(patch, srgb_icc(), self._threads)
+            return write_patch(patch, srgb_icc(), self._beside)
         if settings.format is PictureFormat.WEBP:
             whole = patch.rgba if patch.rgba.shape[:2] == (patch.height, patch.width) else canvas(patch)
-            return encode_webp(whole, settings.quality, srgb_icc(), self._threads)
+            return encode_webp(whole, settings.quality, srgb_icc(), self._beside)
         return _save(Image.fromarray(canvas(patch)), settings)
 
     def encode_rgb(self, rgb: RGB8, settings: EncodeSettings) -> bytes:
         """See ``PictureEncoder.encode_rgb``."""
         if settings.format is PictureFormat.PNG:
-            return write_picture(rgb, srgb_icc(), self._threads)
+            return write_picture(rgb, srgb_icc(), self._beside)
         if settings.format is PictureFormat.JPEG and settings.exact_white:
-            return encode_exact_white(rgb, settings.quality, srgb_icc(), self._threads)
+            return encode_exact_white(rgb, settings.quality, srgb_icc(), self._beside)
         return _save(Image.fromarray(rgb), settings)
 
     def encode_gray(self, gray: Gray8) -> bytes:
         """See ``PictureEncoder.encode_gray``."""
-        return write_picture(gray, threads=self._threads)
+        return write_picture(gray, beside=self._beside)
 
     def encode_layers(self, photo: RGB8, patch: Patch) -> bytes:
         """A TIFF of three pages: cutout (RGBA, straight), mask (gray) and the original photo."""

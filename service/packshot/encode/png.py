@@ -1,4 +1,4 @@
-"""A PNG writer for cutouts: mostly empty canvas, compressed strip by strip on as many threads as are given.
+"""A PNG writer for cutouts: mostly empty canvas, compressed strip by strip on as many threads as there are.
 
 W3C PNG (third edition); the "up" filter on every row; strips are deflated on their own, ended by a full flush, and so
 can be joined. isal (ISA-L's igzip) deflates five times faster than zlib where it is installed, and smaller.
@@ -7,7 +7,6 @@ can be joined. isal (ISA-L's igzip) deflates five times faster than zlib where i
 import struct
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.encode.port import Patch
+from packshot.platform.beside import Beside
 
 Bytes8 = NDArray[np.uint8]
 
@@ -31,20 +31,20 @@ Deflated = tuple[bytes, int, int]
 """A strip's deflated bytes, its Adler-32, and how many bytes it had."""
 
 
-def write_patch(patch: Patch, icc: bytes, threads: int = 1) -> bytes:
+def write_patch(patch: Patch, icc: bytes, beside: Beside | None = None) -> bytes:
     """The canvas of a patch as an 8-bit RGBA PNG; what lies round the patch and under alpha 0 is zero."""
     visible = cv2.copyTo(patch.rgba, cv2.extractChannel(patch.rgba, 3)) if patch.rgba.size else patch.rgba
-    return _write(np.asarray(visible, np.uint8), patch.top, patch.left, patch.height, patch.width, icc, threads)
+    return _write(np.asarray(visible, np.uint8), patch.top, patch.left, patch.height, patch.width, icc, beside)
 
 
-def write_picture(pixels: Bytes8, icc: bytes = b"", threads: int = 1) -> bytes:
+def write_picture(pixels: Bytes8, icc: bytes = b"", beside: Beside | None = None) -> bytes:
     """(H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8, as an 8-bit PNG."""
     cube = pixels[..., None] if pixels.ndim == 2 else pixels
     height, width = cube.shape[:2]
-    return _write(cube, 0, 0, height, width, icc, threads)
+    return _write(cube, 0, 0, height, width, icc, beside)
 
 
-def _write(pixels: Bytes8, top: int, left: int, height: int, width: int, icc: bytes, threads: int) -> bytes:
+def _write(pixels: Bytes8, top: int, left: int, height: int, width: int, icc: bytes, beside: Beside | None) -> bytes:
     channels = pixels.shape[2]
     strips = [(start, min(start + STRIP_ROWS, height)) for start in range(0, height, STRIP_ROWS)]
     blank = _deflated(_filtered(pixels[:0], 0, 0, width, 0, STRIP_ROWS), last=False)
@@ -55,11 +55,7 @@ def _write(pixels: Bytes8, top: int, left: int, height: int, width: int, icc: by
             return blank
         return _deflated(_filtered(pixels, top, left, width, start, stop), last=stop == height)
 
-    if threads > 1 and len(strips) > 1:
-        with ThreadPoolExecutor(threads) as pool:
-            parts = list(pool.map(deflated, strips))
-    else:
-        parts = [deflated(strip) for strip in strips]
+    parts = beside.each(deflated, strips) if beside else [deflated(strip) for strip in strips]
     header = struct.pack(">IIBBBBB", width, height, 8, COLOUR_TYPES[channels], 0, 0, 0)
     chunks = [_chunk(b"IHDR", header)]
     if icc:

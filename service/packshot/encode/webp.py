@@ -6,7 +6,6 @@ bitstream. libwebp, asked for both, does one after the other and takes longer ov
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing
 
 import cv2
 import numpy as np
@@ -23,13 +22,13 @@ HAS_ICC, HAS_ALPHA = 0x20, 0x10
 LOSSLESS_LEFT = b"\x05"  # compressed losslessly, each value less its left neighbour
 
 
-def encode_webp(rgba: RGBA8, quality: int, icc: bytes, threads: int = 1) -> bytes:
+def encode_webp(rgba: RGBA8, quality: int, icc: bytes, beside: Beside | None = None) -> bytes:
     """Straight-alpha RGBA (H, W, 4) uint8 as a lossy WebP with exact alpha; colour under alpha 0 does not count."""
     alpha = np.asarray(cv2.extractChannel(rgba, 3), np.uint8)
-    with closing(Beside("alpha", on=threads > 1)) as beside:
-        coverage = beside.start(lambda: _alpha_bitstream(alpha))
-        filled = Image.fromarray(_filled(rgba, alpha, beside.share))
-        colour = _only_chunk(encoded(filled, "WEBP", method=0, quality=quality), b"VP8 ")
+    beside = beside or Beside("alone", helpers=0)
+    coverage = beside.start(lambda: _alpha_bitstream(alpha))
+    filled = Image.fromarray(_filled(rgba, alpha, beside.share))
+    colour = _only_chunk(encoded(filled, "WEBP", method=0, quality=quality), b"VP8 ")
     height, width = alpha.shape
     head = (
         bytes([HAS_ICC | HAS_ALPHA, 0, 0, 0]) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")

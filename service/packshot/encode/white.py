@@ -11,7 +11,6 @@ white above and below the subject is encoded once and repeated.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from math import ceil
 
@@ -23,6 +22,7 @@ from PIL import Image
 from packshot.encode.jpeg import START_OF_SCAN, segments
 from packshot.encode.memory import encoded
 from packshot.encode.port import RGB8, Gray8
+from packshot.platform.beside import Beside
 
 WHITE_FROM = 253  # what the eye cannot tell from white becomes white
 SHRINK, GROW = 2, 3
@@ -43,15 +43,13 @@ BASE_TABLE = (
 )
 
 
-def encode_exact_white(rgb: RGB8, quality: int, icc: bytes, threads: int = 1) -> bytes:
+def encode_exact_white(rgb: RGB8, quality: int, icc: bytes, beside: Beside | None = None) -> bytes:
     """A JPEG of (H, W, 3) uint8 in which every pixel that is white, or within 2 of it, decodes to (255, 255, 255)."""
-    pieces = list(_pieces(rgb, threads))
-    tallest_first = sorted(range(len(pieces)), key=lambda number: pieces[number][0].start - pieces[number][0].stop)
-    with ThreadPoolExecutor(max(1, threads), "white") as pool:
-        later = {number: pool.submit(_band, rgb[pieces[number][0]], quality, icc) for number in tallest_first}
-    bands = [later[number].result() for number in range(len(pieces))]
+    beside = beside or Beside("alone", helpers=0)
+    pieces = list(_pieces(rgb, beside.threads))
+    bands = beside.each(lambda piece: _band(rgb[piece[0]], quality, icc), pieces)
     if not all(bands):
-        return encode_exact_white(rgb, min(quality + FINER, 100), icc, threads)
+        return encode_exact_white(rgb, min(quality + FINER, 100), icc, beside)
     return _joined([band for band, (_, times) in zip(bands, pieces, strict=True) for _ in range(times)], rgb.shape[0])
 
 
