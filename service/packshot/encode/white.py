@@ -29,7 +29,8 @@ SHRINK, GROW = 2, 3
 OVERSHOOTS = (24, 40, 60)  # in 1/255, before shrinking
 FINER = 4  # of quality, where no overshoot is enough
 COARSER = 1.25  # steps: a twentieth fewer bytes and more, for 4 % more error
-DQT, EOI = b"\xff\xdb", b"\xff\xd9"
+EOI = b"\xff\xd9"
+TABLES = 0xDB
 START_OF_BASELINE_FRAME = 0xC0
 LAST_RESTART = b"\xff\xd7"  # the eighth marker; there is one after each row of blocks, the next is the first again
 STRIP = 64  # px: eight rows of blocks
@@ -145,11 +146,13 @@ def _mosaic(picture: NDArray[np.uint8], chosen: tuple[NDArray[np.intp], NDArray[
 
 def _encode(rgb: RGB8, white: Gray8, overshoot: int, quality: int, icc: bytes) -> bytes:
     shrunk = cv2.convertScaleAbs(rgb, alpha=SHRINK / GROW, beta=128 * (1 - SHRINK / GROW))
-    beyond = np.full(rgb.shape, round(128 + (127 + overshoot) * SHRINK / GROW), np.uint8)
-    pixels = np.asarray(cv2.copyTo(beyond, white, shrunk), np.uint8)
+    pixels = np.asarray(cv2.cvtColor(shrunk, cv2.COLOR_RGB2RGBA), np.uint8)  # as Pillow holds RGB: it need not copy
+    beyond = np.full(pixels.shape, round(128 + (127 + overshoot) * SHRINK / GROW), np.uint8)
+    cv2.copyTo(beyond, white, pixels)
+    image = Image.frombuffer("RGBX", pixels.shape[1::-1], pixels, "raw", "RGBX", 0, 1)
     table = [SHRINK * step for step in _steps(quality)]
     options = {"qtables": [table], "keep_rgb": True, "subsampling": 0, "restart_marker_rows": 1}
-    return _grown(encoded(Image.fromarray(pixels), "JPEG", icc_profile=icc, **options))
+    return _grown(encoded(image, "JPEG", icc_profile=icc, **options))
 
 
 def _steps(quality: int) -> list[int]:
@@ -162,11 +165,8 @@ def _steps(quality: int) -> list[int]:
 def _grown(data: bytes) -> bytes:
     """The JPEG with the steps of its quantisation tables grown by 3/2."""
     out = bytearray(data)
-    at = out.find(DQT)
-    while at >= 0 and at < out.find(b"\xff\xda"):
-        end = at + 2 + int.from_bytes(out[at + 2 : at + 4])
-        for table in range(at + 4, end, 1 + TABLE_BYTES):  # one byte of precision and id, then the steps
-            for index in range(table + 1, table + 1 + TABLE_BYTES):
-                out[index] = out[index] // SHRINK * GROW
-        at = out.find(DQT, end)
+    for marker, at, payload in segments(data):
+        for table in range(0, len(payload) if marker == TABLES else 0, 1 + TABLE_BYTES):
+            first = at + 4 + table + 1  # behind marker, length, and the table's precision and number
+            out[first : first + TABLE_BYTES] = [step // SHRINK * GROW for step in out[first : first + TABLE_BYTES]]
     return bytes(out)
