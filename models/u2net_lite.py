@@ -46,8 +46,7 @@ CONFIGS = {
     for config in (
         Config("small", 256, 16, _stages((5, 8, 16), (4, 16, 32), (4, 24, 48), (3, 48, 96), (3, 64, 128))),
         Config("default", 384, 16, _stages((6, 16, 16), (5, 32, 32), (4, 32, 64), (3, 64, 128), (3, 96, 192))),
-        # 20 channels at half resolution: 160 x 160 x 20 bytes is the largest resize that an Edge TPU maps
-        Config("large", 320, 20, _stages((6, 16, 20), (5, 32, 48), (4, 56, 112), (3, 72, 144), (3, 96, 192))),
+        Config("large", 384, 20, _stages((6, 16, 20), (5, 32, 48), (4, 56, 112), (3, 72, 144), (3, 96, 192))),
         Config(
             "u2netp",
             320,
