@@ -247,7 +247,7 @@ class Cutter:
         )
 
     def _open(self, photo: bytes | Photo, options: CutOptions, clock: StageClock) -> tuple[RGB8, Callable[[], Photo]]:
-        """A working picture of at most 1024 px, and a call that gives the whole photo."""
+        """The working picture, and a call that gives the whole photo."""
         if isinstance(photo, Photo):
             return working_picture(photo.pixels), lambda: photo
         whole = self._aside(clock, "decode", lambda: self._decoder.decode(photo, options.limits))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.encode.port import Patch
-from packshot.platform.beside import Beside
+from packshot.platform.beside import ALONE, Beside
 
 Bytes8 = NDArray[np.uint8]
 
@@ -31,20 +31,20 @@ Deflated = tuple[bytes, int, int]
 """A strip's deflated bytes, its Adler-32, and how many bytes it had."""
 
 
-def write_patch(patch: Patch, icc: bytes, beside: Beside | None = None) -> bytes:
+def write_patch(patch: Patch, icc: bytes, beside: Beside = ALONE) -> bytes:
     """The canvas of a patch as an 8-bit RGBA PNG; what lies round the patch and under alpha 0 is zero."""
     visible = cv2.copyTo(patch.rgba, cv2.extractChannel(patch.rgba, 3)) if patch.rgba.size else patch.rgba
     return _write(np.asarray(visible, np.uint8), patch.top, patch.left, patch.height, patch.width, icc, beside)
 
 
-def write_picture(pixels: Bytes8, icc: bytes = b"", beside: Beside | None = None) -> bytes:
+def write_picture(pixels: Bytes8, icc: bytes = b"", beside: Beside = ALONE) -> bytes:
     """(H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8, as an 8-bit PNG."""
     cube = pixels[..., None] if pixels.ndim == 2 else pixels
     height, width = cube.shape[:2]
     return _write(cube, 0, 0, height, width, icc, beside)
 
 
-def _write(pixels: Bytes8, top: int, left: int, height: int, width: int, icc: bytes, beside: Beside | None) -> bytes:
+def _write(pixels: Bytes8, top: int, left: int, height: int, width: int, icc: bytes, beside: Beside) -> bytes:
     channels = pixels.shape[2]
     strips = [(start, min(start + STRIP_ROWS, height)) for start in range(0, height, STRIP_ROWS)]
     blank = _deflated(_filtered(pixels[:0], 0, 0, width, 0, STRIP_ROWS), last=False)
@@ -55,7 +55,7 @@ def _write(pixels: Bytes8, top: int, left: int, height: int, width: int, icc: by
             return blank
         return _deflated(_filtered(pixels, top, left, width, start, stop), last=stop == height)
 
-    parts = beside.each(deflated, strips) if beside else [deflated(strip) for strip in strips]
+    parts = beside.each(deflated, strips)
     header = struct.pack(">IIBBBBB", width, height, 8, COLOUR_TYPES[channels], 0, 0, 0)
     chunks = [_chunk(b"IHDR", header)]
     if icc:

@@ -15,17 +15,16 @@ from packshot.encode.memory import encoded
 from packshot.encode.port import RGB8, RGBA8, Gray8
 from packshot.encode.vp8l import encode_green
 from packshot.matting.band import Run, strips
-from packshot.platform.beside import Beside
+from packshot.platform.beside import ALONE, Beside
 
 BLOCK = 4  # px: what VP8 transforms as a whole
 HAS_ICC, HAS_ALPHA = 0x20, 0x10
 LOSSLESS_LEFT = b"\x05"  # compressed losslessly, each value less its left neighbour
 
 
-def encode_webp(rgba: RGBA8, quality: int, icc: bytes, beside: Beside | None = None) -> bytes:
+def encode_webp(rgba: RGBA8, quality: int, icc: bytes, beside: Beside = ALONE) -> bytes:
     """Straight-alpha RGBA (H, W, 4) uint8 as a lossy WebP with exact alpha; colour under alpha 0 does not count."""
     alpha = np.asarray(cv2.extractChannel(rgba, 3), np.uint8)
-    beside = beside or Beside("alone", helpers=0)
     coverage = beside.start(lambda: _alpha_bitstream(alpha))
     filled = Image.fromarray(_filled(rgba, alpha, beside.share))
     colour = _only_chunk(encoded(filled, "WEBP", method=0, quality=quality), b"VP8 ")

@@ -22,7 +22,7 @@ from PIL import Image
 from packshot.encode.jpeg import START_OF_SCAN, segments
 from packshot.encode.memory import encoded
 from packshot.encode.port import RGB8, Gray8
-from packshot.platform.beside import Beside
+from packshot.platform.beside import ALONE, Beside
 
 WHITE_FROM = 253  # what the eye cannot tell from white becomes white
 SHRINK, GROW = 2, 3
@@ -44,9 +44,8 @@ BASE_TABLE = (
 )
 
 
-def encode_exact_white(rgb: RGB8, quality: int, icc: bytes, beside: Beside | None = None) -> bytes:
+def encode_exact_white(rgb: RGB8, quality: int, icc: bytes, beside: Beside = ALONE) -> bytes:
     """A JPEG of (H, W, 3) uint8 in which every pixel that is white, or within 2 of it, decodes to (255, 255, 255)."""
-    beside = beside or Beside("alone", helpers=0)
     pieces = list(_pieces(rgb, beside.threads))
     bands = beside.each(lambda piece: _band(rgb[piece[0]], quality, icc), pieces)
     if not all(bands):
@@ -60,7 +59,7 @@ def _pieces(rgb: RGB8, threads: int) -> Iterator[tuple[slice, int]]:
     whole = height // STRIP
     seen = np.flatnonzero(_darkest_by_row(rgb) < WHITE_FROM) // STRIP
     first, last = (int(seen[0]), int(seen[-1]) + 1) if len(seen) else (0, 0)
-    step = max(1, ceil((last - first) / max(1, threads)))
+    step = max(1, ceil((last - first) / threads))
     parts = [(slice(0, STRIP), first)]
     parts += [(slice(at * STRIP, min(at + step, last) * STRIP), 1) for at in range(first, last, step)]
     parts += [(slice(last * STRIP, (last + 1) * STRIP), whole - last), (slice(whole * STRIP, height), last <= whole)]
@@ -165,8 +164,9 @@ def _steps(quality: int) -> list[int]:
 def _grown(data: bytes) -> bytes:
     """The JPEG with the steps of its quantisation tables grown by 3/2."""
     out = bytearray(data)
-    for marker, at, payload in segments(data):
-        for table in range(0, len(payload) if marker == TABLES else 0, 1 + TABLE_BYTES):
-            first = at + 4 + table + 1  # behind marker, length, and the table's precision and number
-            out[first : first + TABLE_BYTES] = [step // SHRINK * GROW for step in out[first : first + TABLE_BYTES]]
+    tables = [(at + 4, len(payload)) for marker, at, payload in segments(data) if marker == TABLES]
+    for start, length in tables:  # behind marker and length
+        for table in range(start, start + length, 1 + TABLE_BYTES):
+            steps = slice(table + 1, table + 1 + TABLE_BYTES)  # behind the table's precision and number
+            out[steps] = [step // SHRINK * GROW for step in out[steps]]
     return bytes(out)

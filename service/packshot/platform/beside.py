@@ -18,7 +18,7 @@ class Beside:
 
     def __init__(self, name: str, helpers: int = 1) -> None:
         self._helpers = max(0, helpers)
-        self._pool = ThreadPoolExecutor(helpers, name) if helpers > 0 else None
+        self._pool = ThreadPoolExecutor(self._helpers, name) if self._helpers else None
 
     @property
     def on(self) -> bool:
@@ -84,3 +84,6 @@ class Beside:
 
         self.share(do, range(len(todo)))
         return [done[number] for number in range(len(todo))]
+
+
+ALONE = Beside("alone", helpers=0)
