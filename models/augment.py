@@ -16,7 +16,7 @@ from models.warp import Random, fit_box, random_window, sample
 
 STILL = 0.5  # of the cutouts are set down as large and as sharp as they are
 PIERCED = 0.15  # of the cutouts have a hole
-PRINTED = 0.25  # have a plain shape of any colour on them; without it, bright prints came out as holes
+PRINTED = 0.25  # have a plain shape of any colour on them, so that not every plain shape is a hole
 CELL = 8  # px: how finely the place of either is drawn
 
 
