@@ -25,8 +25,8 @@ LOSSLESS_LEFT = b"\x05"  # compressed losslessly, each value less its left neigh
 def encode_webp(rgba: RGBA8, quality: int, icc: bytes, beside: Beside = ALONE) -> bytes:
     """Straight-alpha RGBA (H, W, 4) uint8 as a lossy WebP with exact alpha; colour under alpha 0 does not count."""
     alpha = np.asarray(cv2.extractChannel(rgba, 3), np.uint8)
-    coverage = beside.start(lambda: _alpha_bitstream(alpha))
     filled = Image.fromarray(_filled(rgba, alpha, beside.share))
+    coverage = beside.start(lambda: _alpha_bitstream(alpha))  # it has time until the colours are encoded
     colour = _only_chunk(encoded(filled, "WEBP", method=0, quality=quality), b"VP8 ")
     height, width = alpha.shape
     head = (
@@ -46,30 +46,33 @@ def _filled(rgba: RGBA8, alpha: Gray8, run: Run) -> RGB8:
     def fill(rows: slice) -> None:
         blocks = nearby[rows.start // BLOCK : -(-rows.stop // BLOCK)]
         around = cv2.resize(blocks, None, fx=BLOCK, fy=BLOCK, interpolation=cv2.INTER_NEAREST)
-        filled[rows] = around[: rows.stop - rows.start, :width]
-        cv2.copyTo(cv2.cvtColor(rgba[rows], cv2.COLOR_RGBA2RGB), alpha[rows], filled[rows])
+        around = cv2.copyTo(rgba[rows], alpha[rows], around[: rows.stop - rows.start, :width])
+        cv2.cvtColor(around, cv2.COLOR_RGBA2RGB, filled[rows])
 
     deque(run(fill, strips(0, height)), maxlen=0)
     return filled
 
 
-def _visible_nearby(rgba: RGBA8, alpha: Gray8, run: Run) -> RGB8:
-    """For every block, also those that the border cuts, the mean colour of what is visible in it and next to it."""
+def _visible_nearby(rgba: RGBA8, alpha: Gray8, run: Run) -> RGBA8:
+    """For every block, also those that the border cuts, the mean colour of what is visible in it and next to it.
+
+    The fourth channel means nothing: four bytes are copied faster than three.
+    """
     down, across = (max(1, length // BLOCK) for length in rgba.shape[:2])
     blocks = np.empty((down, across, 4), np.uint8)
 
     def shrink(rows: slice) -> None:
         inside = (slice(rows.start * BLOCK, rows.stop * BLOCK), slice(0, across * BLOCK))
-        part = np.asarray(cv2.copyTo(rgba[inside], alpha[inside]), np.uint8)
-        for scale in (2, 1):  # by 2 and by 2 again: four times as fast as by 4
-            size = (across * scale, (rows.stop - rows.start) * scale)
-            part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
-        blocks[rows] = part
+        size = (across * 2, (rows.stop - rows.start) * 2)  # every other row and column will do
+        every = (cv2.resize(part[inside], size, interpolation=cv2.INTER_NEAREST) for part in (rgba, alpha))
+        seen = cv2.copyTo(*every)
+        blocks[rows] = cv2.resize(seen, (across, rows.stop - rows.start), interpolation=cv2.INTER_AREA)
 
     deque(run(shrink, strips(0, down)), maxlen=0)
-    means = cv2.blur(blocks.astype(np.float32), (3, 3))
-    scale = np.float32(255) / np.maximum(means[..., 3], 1)
-    visible = cv2.convertScaleAbs(means[..., :3] * cv2.merge([scale, scale, scale]))
+    *colours, coverage = cv2.split(cv2.blur(blocks.astype(np.float32), (3, 3)))
+    coverage = np.maximum(coverage, np.float32(1))
+    mean = [cv2.divide(part, coverage, scale=255, dtype=cv2.CV_8U) for part in colours]
+    visible = cv2.merge([*mean, mean[0]])
     return np.asarray(cv2.copyMakeBorder(visible, 0, 1, 0, 1, cv2.BORDER_REPLICATE), np.uint8)
 
 
