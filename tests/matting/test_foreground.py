@@ -6,7 +6,13 @@ import pytest
 from numpy.typing import NDArray
 
 from packshot.matting.band import Place
-from packshot.matting.foreground import ColourSettings, blur_fusion, decontaminate, estimate_colours
+from packshot.matting.foreground import (
+    ColourSettings,
+    blur_fusion,
+    colours_of_clean_edges,
+    decontaminate,
+    estimate_colours,
+)
 from tools.make_scenes import Scene, make_scene
 
 Float = NDArray[np.float32]
@@ -34,31 +40,42 @@ def slow_pass(image: Float, alpha: Float, start: tuple[Float, Float], size: int,
     return foreground, background
 
 
+def planar(*pictures: Float) -> Float:
+    """Pictures (H, W, 3) as (n, 3, H, W), or one as (3, H, W)."""
+    planes = [np.ascontiguousarray(picture.transpose(2, 0, 1)) for picture in pictures]
+    return planes[0] if len(planes) == 1 else np.stack(planes)
+
+
 @pytest.mark.parametrize("power", [1, 3])
 @pytest.mark.parametrize("sizes", [(1,), (3,), (5, 3)])
 @pytest.mark.parametrize("shape", [(4, 4), (7, 12), (11, 6)])
 def test_passes_are_the_formula_pixel_by_pixel(shape: tuple[int, int], sizes: tuple[int, ...], power: int) -> None:
+    """As far from the border as the passes reach."""
     rng = np.random.default_rng([*shape, *sizes, power])
-    image, f, b = (rng.random((*shape, 3)).astype(np.float32) for _ in range(3))
-    alpha = rng.uniform(0.2, 0.8, shape).astype(np.float32)
+    margin = sum(size // 2 for size in sizes)
+    grown = (shape[0] + 2 * margin, shape[1] + 2 * margin)
+    image, f, b = (rng.random((*grown, 3)).astype(np.float32) for _ in range(3))
+    alpha = rng.uniform(0.2, 0.8, grown).astype(np.float32)
 
-    foreground, background = blur_fusion(image, alpha, (f, b), sizes, power)
+    both = blur_fusion(planar(image), alpha, planar(f, b), sizes, power)
 
     slow = (f, b)
     for size in sizes:
         slow = slow_pass(image, alpha, slow, size, power)
-    np.testing.assert_allclose(foreground, slow[0], atol=0.01)  # the weights' small constant
-    np.testing.assert_allclose(background, slow[1], atol=0.01)
+    inside = (slice(margin, margin + shape[0]), slice(margin, margin + shape[1]))
+    for fast, wanted in zip(both, slow, strict=True):
+        # the weights' small constant
+        np.testing.assert_allclose(fast.transpose(1, 2, 0)[inside], wanted[inside], atol=0.01)
 
 
 def test_a_pass_explains_the_pixel() -> None:
     rng = np.random.default_rng(1)
-    image = rng.uniform(0.4, 0.6, (9, 9, 3)).astype(np.float32)
+    image = rng.uniform(0.4, 0.6, (3, 9, 9)).astype(np.float32)
     alpha = rng.uniform(0.3, 0.7, (9, 9)).astype(np.float32)
 
-    foreground, background = blur_fusion(image, alpha, (image, image), (5,), 3)
+    foreground, background = blur_fusion(image, alpha, np.stack([image, image]), (5,), 3)
 
-    mixed = alpha[..., None] * foreground + (1 - alpha[..., None]) * background
+    mixed = alpha * foreground + (1 - alpha) * background
     np.testing.assert_allclose(mixed, image, atol=1e-4)
 
 
@@ -101,6 +118,42 @@ def test_the_colour_in_the_band_is_the_products_own(kind: str, pinned: float) ->
     untouched = band_error(scene, scene.photo)
     assert band_error(scene, rgba) <= pinned * SLACK
     assert band_error(scene, rgba) < untouched / 3
+
+
+def reduced(scene: Scene, step: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Photo and alpha at a part of their size."""
+    alpha = np.rint(scene.alpha * 255).astype(np.uint8)
+    small = (
+        cv2.resize(part, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_AREA) for part in (scene.photo, alpha)
+    )
+    photo, coverage = (np.asarray(part, np.uint8) for part in small)
+    return photo, coverage
+
+
+@pytest.mark.parametrize("kind", ["mug", "product", "several", "ring"])
+def test_colours_of_clean_edges_need_half_the_size(kind: str) -> None:
+    scene = make_scene(kind, 1800, 2400, 2)
+    alpha = np.rint(scene.alpha * 255).astype(np.uint8)
+    photo, coverage = reduced(scene, 4)
+
+    colours = colours_of_clean_edges(photo, coverage, coverage)
+
+    assert colours is not None
+    twice = band_error(scene, decontaminate(scene.photo, alpha, estimate_colours(*reduced(scene, 2))))
+    assert band_error(scene, decontaminate(scene.photo, alpha, colours)) <= 1.05 * twice
+
+
+@pytest.mark.parametrize("kind", ["fur", "strands"])
+def test_soft_edges_are_not_taken_for_clean_ones(kind: str) -> None:
+    photo, coverage = reduced(make_scene(kind, 1800, 2400, 2), 4)
+
+    assert colours_of_clean_edges(photo, coverage, coverage) is None
+
+
+def test_in_a_large_picture_edges_are_not_judged_at_half_the_size() -> None:
+    photo, coverage = reduced(make_scene("mug", 1800, 2400, 2), 2)
+
+    assert colours_of_clean_edges(photo, coverage, coverage) is None
 
 
 @pytest.mark.parametrize("backdrop", [(0, 0, 0), (255, 255, 255), (255, 0, 255)])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from packshot.matting.refine import EdgeSettings, Profile, refine_alpha, softness
+from packshot.matting.refine import EdgeSettings, Profile, mean_alpha, refine_alpha, softness
 from tools.make_scenes import HARD_KINDS, SOFT_KINDS, Scene, coarse_mask, make_scene
 
 HEIGHT, WIDTH = 900, 1200
@@ -100,3 +100,25 @@ def test_auto_calls_a_box_hard_and_hair_soft() -> None:
 
     assert softness(box, Profile.AUTO, settings)[(box > 0.1) & (box < 0.9)].mean() < 0.2
     assert softness(hair, Profile.AUTO, settings)[(hair > 0.1) & (hair < 0.9)].mean() > 0.9
+
+
+@pytest.mark.parametrize("step", [2, 4, 8])
+@pytest.mark.parametrize("box", [(0, 0, 64, 48), (3, 5, 40, 30), (17, 9, 1, 1), (40, 24, 24, 24), (8, 16, 16, 8)])
+def test_the_mean_of_alpha_is_that_of_the_pixels_below(box: tuple[int, int, int, int], step: int) -> None:
+    left, top, width, height = box
+    whole = np.zeros((48, 64), np.uint8)
+    alpha = np.random.default_rng(box).integers(0, 256, (height, width), np.uint8)
+    whole[top : top + height, left : left + width] = alpha
+
+    mean = mean_alpha(alpha, box, whole.shape, (48 // step, 64 // step))
+
+    slow = whole.reshape(48 // step, step, 64 // step, step).mean(axis=(1, 3))
+    assert np.abs(mean - slow).max() <= 1.5  # rounded at each halving
+
+
+def test_the_mean_of_alpha_covers_a_last_row_and_column_that_are_not_whole() -> None:
+    mean = mean_alpha(np.full((45, 61), 255, np.uint8), (0, 0, 61, 45), (45, 61), (6, 8))
+
+    assert mean.shape == (6, 8)
+    assert (mean[:5, :7] == 255).all()
+    assert (mean[5, :7] > 100).all()

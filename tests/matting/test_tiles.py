@@ -32,11 +32,25 @@ def test_a_filter_over_tiles_is_the_filter_over_the_picture(monkeypatch: pytest.
     padded = grid.padded(picture)
     pasted = np.zeros_like(padded)
     for batch in grid.batches():
-        grid.paste(np.asarray(cv2.blur(grid.cut(padded, batch), (5, 5)), np.uint8), batch, pasted)
+        blurred = [cv2.blur(tile, (5, 5)) for tile in grid.cut(padded, batch)]
+        grid.paste(np.stack(blurred).astype(np.uint8), batch, pasted)
 
     filtered, wanted = grid.unpadded(pasted), cv2.blur(picture, (5, 5), borderType=cv2.BORDER_REPLICATE)
     np.testing.assert_array_equal(filtered[busy > 0], wanted[busy > 0])
     assert not filtered[:10, :10].any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 40), (64, 33)])
+def test_one_tile_may_hold_the_whole_picture(shape: tuple[int, int]) -> None:
+    picture = np.random.default_rng(shape).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    grid = TileGrid.whole(*shape, 4)
+
+    padded = grid.padded(picture)
+    (batch,) = grid.batches()
+    copy = np.zeros_like(padded)
+    grid.paste(grid.cut(padded, batch), batch, copy)
+
+    np.testing.assert_array_equal(grid.unpadded(copy), picture)
 
 
 def test_nothing_busy_gives_no_batches() -> None:

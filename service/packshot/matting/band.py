@@ -20,7 +20,7 @@ Run = Callable[[Callable[[slice], None], Iterable[slice]], Iterable[None]]
 BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
 SURE_ABOVE = 0.95
 SURE_BELOW = 0.05
-STRIP = 256
+STRIP = 512
 REMAP_COLUMNS = 256
 
 
@@ -51,6 +51,8 @@ def strips(start: int, stop: int, rows: int = STRIP) -> Iterator[slice]:
 
 def plain(height: int, width: int, colour: tuple[int, int, int]) -> RGB8:
     """A picture (height, width, 3) uint8 of one colour; row by row, since numpy repeats three bytes slowly."""
+    if len(set(colour)) == 1:
+        return np.full((height, width, 3), colour[0], np.uint8)
     picture = np.empty((height, width * 3), np.uint8)
     picture[:] = np.tile(np.array(colour, np.uint8), width)
     return picture.reshape(height, width, 3)

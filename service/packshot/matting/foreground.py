@@ -6,7 +6,7 @@ on in tiles that hold an edge, the last correction uses the photo's own pixels.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -21,7 +21,6 @@ RGBA8 = NDArray[np.uint8]
 Alpha8 = NDArray[np.uint8]
 
 TINY = np.float32(1e-4)
-AROUND = 96  # px: how far colours beside the band are looked at
 WHOLE_BELOW = 160  # px of the longer side: levels as small as this are not cut into tiles
 FINE_ABOVE = 640  # px of the longer side: in such a picture a clean edge is a thin line
 FEW = 0.1  # of the tiles with an edge
@@ -49,39 +48,44 @@ class Colours:
     background: RGB8
 
 
-def blur_fusion(
-    image: Float, alpha: Float, start: tuple[Float, Float], sizes: tuple[int, ...], power: int
-) -> tuple[Float, Float]:
-    """Foreground F and background B (H, W, 3) of ``image`` (H, W, 3) and ``alpha`` (H, W), all float32 in [0, 1].
+def blur_fusion(image: Float, alpha: Float, start: Float, sizes: tuple[int, ...], power: int) -> Float:
+    """Foreground F and background B, (2, 3, H, W), of ``image`` (3, H, W) and ``alpha`` (H, W), float32 in [0, 1].
 
     A pass for each size: F = blur(F a^n) / blur(a^n), B = blur(B (1 - a)^n) / blur((1 - a)^n), n = ``power``; then both
     move the least way, measured in squares, that makes a F + (1 - a) B = I, and are clipped. (Forte has n = 1 and moves
     F alone, by a times the residual; this leaves half the error.)
+
+    All planes are blurred as one tall picture, with a few calls on large arrays, since beside another thread each small
+    call waits for the interpreter: within the sum of all ``sizes // 2`` px of the border the result is wrong.
     """
-    shares = (alpha, 1 - alpha)
-    weights = [_power(share, power) + TINY for share in shares]
-    whole = {size: [_three(np.float32(1) / _blur(weight, size)) for weight in weights] for size in set(sizes)}
-    three = [_three(weight) for weight in weights]
-    squares = shares[0] * shares[0] + shares[1] * shares[1]
-    a, give_way = _three(alpha), _three(np.reciprocal(squares))
-    foreground, background = start
+    shares = np.stack([alpha, 1 - alpha])[:, np.newaxis]  # (2, 1, H, W), as all that follow
+    weights = _power(shares, power) + TINY
+    whole = {size: np.reciprocal(_blur(weights, size)) for size in set(sizes)}
+    give_way = shares / np.sum(shares * shares, axis=0)
+    both = start
     for size in sizes:
-        foreground = _blur(foreground * three[0], size)
-        foreground *= whole[size][0]
-        background = _blur(background * three[1], size)
-        background *= whole[size][1]
-        residual = foreground - background
-        residual *= a
-        residual += background
-        np.subtract(image, residual, out=residual)
-        residual *= give_way
-        background += residual
-        residual *= a
-        background -= residual
-        foreground += residual
-        np.clip(foreground, 0, 1, out=foreground)
-        np.clip(background, 0, 1, out=background)
-    return foreground, background
+        both = _blur(both * weights, size)
+        both *= whole[size]
+        mixed = both * shares
+        residual = image - mixed[0]
+        residual -= mixed[1]
+        both += np.multiply(residual, give_way, out=mixed)
+        np.clip(both, 0, 1, out=both)
+    return both
+
+
+@dataclass(frozen=True)
+class _Course:
+    """How levels are gone through.
+
+    The first has at most ``coarsest`` px on its longer side, all but the last take blurs of ``coarse`` px, the last is
+    worked on in tiles of which more than ``dense`` is soft; ``around`` px beside the band are looked at.
+    """
+
+    coarsest: int
+    coarse: tuple[int, ...]
+    dense: float
+    around: int
 
 
 def estimate_colours(rgb: RGB8, alpha: Alpha8, settings: ColourSettings | None = None) -> Colours:
@@ -91,62 +95,94 @@ def estimate_colours(rgb: RGB8, alpha: Alpha8, settings: ColourSettings | None =
     """
     settings = settings or ColourSettings()
     dense = settings.dense if max(alpha.shape) > FINE_ABOVE else 0.0
-    if dense and _is_clean(alpha, settings):
-        rgb, alpha, dense = _halved(rgb), _halved(alpha), 0.0
+    if dense and _is_clean(alpha, settings.tile, settings):
+        return _estimate(_halved(rgb), _halved(alpha), settings, _beside_a_line(settings))
+    return _estimate(rgb, alpha, settings, _Course(coarsest=8, coarse=settings.sizes, dense=dense, around=96))
+
+
+def colours_of_clean_edges(
+    rgb: RGB8, alpha: Alpha8, mean: Alpha8, settings: ColourSettings | None = None
+) -> Colours | None:
+    """``estimate_colours`` of a picture at half the size that it takes; nothing where ``alpha`` has edges not clean.
+
+    ``alpha`` is what the picture itself shows, ``mean`` the average of the whole photo's: an edge that was sharpened at
+    so small a size would leave background in what counts as the subject.
+    """
+    settings = settings or ColourSettings()
+    if max(alpha.shape) > FINE_ABOVE or not _is_clean(alpha, settings.tile // 2, settings):
+        return None
+    return _estimate(rgb, mean, settings, _beside_a_line(settings))
+
+
+def _beside_a_line(settings: ColourSettings) -> _Course:
+    """The course where the band is a thin line: its colours lie beside it, none has to be brought from far."""
+    return _Course(coarsest=64, coarse=settings.sizes[-1:], dense=0.0, around=32)
+
+
+def _estimate(rgb: RGB8, alpha: Alpha8, settings: ColourSettings, course: _Course) -> Colours:
     left, top, width, height = cv2.boundingRect(in_between(alpha))
     rows, columns = (
-        slice(max(0, first - AROUND), first + length + AROUND) for first, length in ((top, height), (left, width))
+        slice(max(0, first - course.around), first + length + course.around)
+        for first, length in ((top, height), (left, width))
     )
-    near = _from_coarse_to_fine(np.ascontiguousarray(rgb[rows, columns]), alpha[rows, columns], settings, dense)
+    near = _from_coarse_to_fine(np.ascontiguousarray(rgb[rows, columns]), alpha[rows, columns], settings, course)
     colours = Colours(rgb.copy(), rgb.copy())
     colours.foreground[rows, columns], colours.background[rows, columns] = near.foreground, near.background
     return colours
 
 
-def _is_clean(alpha: Alpha8, settings: ColourSettings) -> bool:
-    """Whether hardly a tile that holds an edge is dense."""
-    soft = held(in_between(alpha), settings.tile)
-    dense = soft > settings.dense * settings.tile**2
+def _is_clean(alpha: Alpha8, tile: int, settings: ColourSettings) -> bool:
+    """Whether hardly a tile of so many px that holds an edge is dense."""
+    soft = held(in_between(alpha), tile)
+    dense = soft > settings.dense * tile**2
     return bool(np.count_nonzero(dense) < FEW * np.count_nonzero(soft))
 
 
-def _from_coarse_to_fine(rgb: RGB8, alpha: Alpha8, settings: ColourSettings, dense: float) -> Colours:
-    """Level by level, on the last one only in tiles of which more than ``dense`` is soft."""
+def _from_coarse_to_fine(rgb: RGB8, alpha: Alpha8, settings: ColourSettings, course: _Course) -> Colours:
+    """Level by level."""
     levels = [(rgb, np.ascontiguousarray(alpha))]
-    while max(levels[-1][1].shape) > 1:
+    while max(levels[-1][1].shape) > course.coarsest:
         levels.append((_halved(levels[-1][0]), _halved(levels[-1][1])))
-    colours = Colours(levels[-1][0], levels[-1][0])
+    colours = Colours(_halved(levels[-1][0]), _halved(levels[-1][0]))
+    coarse = replace(settings, sizes=course.coarse)
     for image, coverage in reversed(levels):
-        size = coverage.shape[::-1]
-        enlarged = [cv2.resize(part, size) for part in (colours.foreground, colours.background)]
-        start = Colours(np.asarray(enlarged[0], np.uint8), np.asarray(enlarged[1], np.uint8))
-        colours = _level(image, coverage, start, settings, dense if image is rgb else 0.0)
+        start = Colours(_enlarged(colours.foreground, coverage), _enlarged(colours.background, coverage))
+        last = image is rgb
+        colours = _level(image, coverage, start, settings if last else coarse, course.dense if last else 0.0)
     return colours
 
 
 def _level(rgb: RGB8, alpha: Alpha8, start: Colours, settings: ColourSettings, dense: float) -> Colours:
     """All passes on one level, as a whole or in the tiles that hold an edge."""
+    margin = sum(size // 2 for size in settings.sizes)
     if max(alpha.shape) < WHOLE_BELOW:
-        return _fused(rgb, alpha, start, settings)
-    grid = TileGrid.over(in_between(alpha), settings.tile, sum(size // 2 for size in settings.sizes), dense)
+        grid = TileGrid.whole(alpha.shape[0], alpha.shape[1], margin)
+    else:
+        grid = TileGrid.over(in_between(alpha), settings.tile, margin, dense)
     if not len(grid.rows):
         return start
-    image, coverage, foreground, background = (
-        grid.padded(part) for part in (rgb, alpha, start.foreground, start.background)
-    )
-    fused = Colours(foreground.copy(), background.copy())
+    pictures = [grid.padded(part) for part in (rgb, alpha, start.foreground, start.background)]
+    fused = [part.copy() for part in pictures[2:]]
     for batch in grid.batches():
-        before = Colours(grid.cut(foreground, batch), grid.cut(background, batch))
-        after = _fused(grid.cut(image, batch), grid.cut(coverage, batch), before, settings)
-        grid.paste(after.foreground, batch, fused.foreground)
-        grid.paste(after.background, batch, fused.background)
-    return Colours(grid.unpadded(fused.foreground), grid.unpadded(fused.background))
+        image, coverage, *before = (_planes(grid.cut(part, batch)) for part in pictures)
+        after = blur_fusion(image, coverage[0], np.stack(before), settings.sizes, settings.power)
+        for part, planes in zip(fused, after, strict=True):
+            grid.paste(_tiles(planes, grid.side), batch, part)
+    return Colours(grid.unpadded(fused[0]), grid.unpadded(fused[1]))
 
 
-def _fused(rgb: RGB8, alpha: Alpha8, start: Colours, settings: ColourSettings) -> Colours:
-    before = (_unit(start.foreground), _unit(start.background))
-    foreground, background = blur_fusion(_unit(rgb), _unit(alpha), before, settings.sizes, settings.power)
-    return Colours(_eight_bits(foreground), _eight_bits(background))
+def _planes(tiles: NDArray[np.uint8]) -> Float:
+    """Tiles (n, h, w) or (n, h, w, C) side by side, channel by channel, in [0, 1]: (C, h, n * w)."""
+    count, height, width = tiles.shape[:3]
+    by_channel = tiles.reshape(count, height, width, -1).transpose(3, 1, 0, 2)
+    return np.multiply(by_channel, np.float32(1 / 255), dtype=np.float32).reshape(-1, height, count * width)
+
+
+def _tiles(planes: Float, width: int) -> NDArray[np.uint8]:
+    """``_planes`` undone."""
+    eight = cv2.convertScaleAbs(planes.reshape(-1, planes.shape[2]), alpha=255)
+    merged = cv2.merge(list(eight.reshape(planes.shape)))
+    return np.asarray(merged, np.uint8).reshape(planes.shape[1], -1, width, len(planes)).swapaxes(0, 1)
 
 
 def decontaminate(rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | None = None, run: Run = map) -> RGBA8:
@@ -221,8 +257,16 @@ def _corrected(image: RGB8, a: Float, foreground: Float, background: Float) -> R
 
 
 def _halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = (max(1, length // 2) for length in picture.shape[:2])
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    """Means of 2 x 2 px, the last row and column repeated where their number is odd."""
+    below, right = (length % 2 for length in picture.shape[:2])
+    even = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE) if below or right else picture
+    return np.asarray(cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _enlarged(picture: RGB8, like: Alpha8) -> RGB8:
+    """Where ``_halved`` took a picture of that size to, at that size."""
+    height, width = like.shape
+    return np.asarray(cv2.resize(picture, (2 * picture.shape[1], 2 * picture.shape[0])), np.uint8)[:height, :width]
 
 
 def _three(values: Float) -> Float:
@@ -237,18 +281,16 @@ def _power(values: Float, power: int) -> Float:
     return product
 
 
-def _blur(values: Float, size: int) -> Float:
-    """Mean over size x size px, the border repeated; for so few pixels faster than OpenCV's running sums."""
+def _blur(planes: Float, size: int) -> Float:
+    """Mean over size x size px of (..., H, W), taken as one picture; quicker on few pixels than running sums."""
     row = np.full(size, 1 / size, np.float32)
-    return np.asarray(cv2.sepFilter2D(values, -1, row, row, borderType=cv2.BORDER_REPLICATE), np.float32)
+    tall = planes.reshape(-1, planes.shape[-1])
+    blurred = np.asarray(cv2.sepFilter2D(tall, -1, row, row, borderType=cv2.BORDER_REPLICATE), np.float32)
+    return blurred.reshape(planes.shape)
 
 
 def _unit(values: NDArray[np.uint8]) -> Float:
     return np.multiply(values, np.float32(1 / 255), dtype=np.float32)
-
-
-def _eight_bits(values: Float) -> NDArray[np.uint8]:
-    return np.asarray(cv2.convertScaleAbs(values, alpha=255), np.uint8)
 
 
 def _rounded(values: Float) -> NDArray[np.uint8]:

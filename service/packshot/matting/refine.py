@@ -23,7 +23,7 @@ Index = NDArray[np.intp]
 Box = tuple[int, int, int, int]
 
 NO_OUTLINE = 1e-3
-STRIP_OF_ALPHA = 128  # rows
+STRIP_OF_ALPHA = 512  # rows; beside another thread every small call waits for the interpreter
 
 
 class Profile(StrEnum):
@@ -140,6 +140,23 @@ def subject_alpha(
 
     deque(run(evaluate, strips(0, len(rows), STRIP_OF_ALPHA)), maxlen=0)
     return (left, top, len(columns), len(rows)), alpha
+
+
+def mean_alpha(alpha: Alpha8, box: Box, of: tuple[int, ...], size: tuple[int, ...]) -> Alpha8:
+    """Alpha (h, w) of the box (left, top, w, h) of a photo, averaged to its half, quarter or eighth.
+
+    ``of`` is the photo's size, ``size`` the other, both (height, width, ...); outside the box alpha is 0.
+    """
+    step, (left, top, width, height) = round(of[1] / size[1]), box
+    rows, columns = (slice(first // step, -(-(first + n) // step)) for first, n in ((top, height), (left, width)))
+    whole = np.zeros(size[:2], np.uint8)
+    before = (top - rows.start * step, left - columns.start * step)
+    after = (rows.stop * step - top - height, columns.stop * step - left - width)
+    mean = cv2.copyMakeBorder(alpha, before[0], after[0], before[1], after[1], cv2.BORDER_CONSTANT)
+    while step > 1:  # by 2 at a time: quicker
+        mean, step = cv2.resize(mean, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), step // 2
+    whole[rows, columns] = mean
+    return whole
 
 
 def _nearest(first: int, count: int, length: int, enlarged: int) -> tuple[int, Index]:

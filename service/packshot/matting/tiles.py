@@ -1,4 +1,4 @@
-"""Tiles that hold an edge, stacked into tall pictures: filters run over them and over nothing else."""
+"""Tiles that hold an edge: filters run over them and over nothing else."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ BATCH_PIXELS = 16_384  # what stays in the cache while a dozen filters pass over
 class TileGrid:
     """The busy tiles of a picture of ``height`` x ``width``, each ``tile`` px square with ``margin`` px around it.
 
-    ``rows`` and ``columns`` say which tiles, counted from the top left. A stack is a picture of one tile's width, its
-    tiles one under the other; a filter that reaches no further than ``margin`` px is right inside the margins.
+    ``rows`` and ``columns`` say which tiles, counted from the top left. A filter that reaches no further than
+    ``margin`` px is right inside the margins, whatever lies beside the tile.
     """
 
     height: int
@@ -37,9 +37,19 @@ class TileGrid:
         rows, columns = np.nonzero(held(busy, tile) > share * tile * tile)
         return cls(busy.shape[0], busy.shape[1], tile, margin, rows, columns)
 
+    @classmethod
+    def whole(cls, height: int, width: int, margin: int) -> "TileGrid":
+        """One tile that holds all of a picture."""
+        return cls(height, width, max(height, width), margin, np.zeros(1, np.intp), np.zeros(1, np.intp))
+
+    @property
+    def side(self) -> int:
+        """Pixels of a tile's side with its margins."""
+        return self.tile + 2 * self.margin
+
     def batches(self) -> Iterator[slice]:
         """The tiles in portions of a bounded number of pixels."""
-        count = max(1, BATCH_PIXELS // (self.tile + 2 * self.margin) ** 2)
+        count = max(1, BATCH_PIXELS // self.side**2)
         for first in range(0, len(self.rows), count):
             yield slice(first, min(first + count, len(self.rows)))
 
@@ -50,18 +60,15 @@ class TileGrid:
         return np.asarray(grown, np.uint8)
 
     def cut(self, padded: Bytes8, batch: slice) -> Bytes8:
-        """A stack of tiles with their margins, (n * side, side) or (n * side, side, C)."""
-        side = self.tile + 2 * self.margin
-        tiles = _windows(padded, self.tile, side)[self.rows[batch], self.columns[batch]]
-        return tiles.reshape(-1, side, *padded.shape[2:])
+        """Tiles with their margins, (n, side, side) or (n, side, side, C)."""
+        tiles: Bytes8 = _windows(padded, self.tile, self.side)[self.rows[batch], self.columns[batch]]
+        return tiles
 
-    def paste(self, stack: Bytes8, batch: slice, padded: Bytes8) -> None:
-        """Write a stack's tiles, margins off, to where they lie in a padded picture, which ``cut`` must not need."""
-        side = self.tile + 2 * self.margin
+    def paste(self, tiles: Bytes8, batch: slice, padded: Bytes8) -> None:
+        """Write tiles as ``cut`` gives them, margins off, to where they lie in a padded picture."""
         inner = slice(self.margin, self.margin + self.tile)
-        tiles = stack.reshape(-1, side, side, *stack.shape[2:])[:, inner, inner]
         places = _windows(padded[self.margin :, self.margin :], self.tile, self.tile, writeable=True)
-        places[self.rows[batch], self.columns[batch]] = tiles
+        places[self.rows[batch], self.columns[batch]] = tiles[:, inner, inner]
 
     def unpadded(self, padded: Bytes8) -> Bytes8:
         """The picture without what ``padded`` put around it."""
