@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
+from math import ceil
 from typing import TypeVar
 
 import cv2
@@ -15,7 +16,7 @@ from packshot.encode.port import DecodeLimits, Patch, Photo, PhotoDecoder
 from packshot.matting.backdrops import BackdropSettings, triangulate
 from packshot.matting.band import UNKNOWN, Place
 from packshot.matting.cleanup import drop_specks, split_subjects
-from packshot.matting.foreground import Colours, ColourSettings, estimate_colours
+from packshot.matting.foreground import Colours, ColourSettings, colours_of_clean_edges, estimate_colours
 from packshot.matting.plate import PlateSettings, PlateState, fit_plate
 from packshot.matting.plate_matte import alpha_on_plate, matte_on_plate
 from packshot.matting.refine import (
@@ -26,11 +27,12 @@ from packshot.matting.refine import (
     fine_alpha,
     fine_model,
     matte_from,
+    mean_alpha,
     subject_alpha,
 )
 from packshot.matting.shrink import LEAST_SIDE, working_picture
 from packshot.matting.subject import Subject
-from packshot.matting.tensor import coarse_mask, network_input, stretch
+from packshot.matting.tensor import GLANCE_SHARE, coarse_mask, glance, network_input, stretch
 from packshot.matting.verdict import Thresholds, judge
 from packshot.platform.beside import Beside
 from packshot.platform.stages import StageClock
@@ -118,6 +120,20 @@ class CutResult:
 
 
 @dataclass(frozen=True)
+class _Views:
+    """A photo at its sizes.
+
+    ``guide`` is what network and matte look at, ``near`` what it was made of where that is less than a working picture;
+    ``small`` gives the working picture and ``whole`` the photo, perhaps still in the making.
+    """
+
+    guide: RGB8
+    near: RGB8 | None
+    small: Callable[[], RGB8]
+    whole: Callable[[], Photo]
+
+
+@dataclass(frozen=True)
 class _Known:
     """What a cutout is made of: matte at working size, colours (perhaps still to come), alpha in a box, 0 outside."""
 
@@ -153,27 +169,34 @@ class Cutter:
         that does not fit is not used, and the verdict holds the cutout with the reason.
         """
         options, clock = options or self._options, StageClock()
-        small, whole = self._open(photo, options, clock)
+        views = self._open(photo, options, clock)
+        look = partial(self._guides, views.guide, options.edges)
+        guides = self._beside.start(look) if plate is None else look  # a plate that fits needs none
         with clock.stage("network"):
-            guide = self._guide(small)
-            look = partial(self._guides, guide, options.edges)
-            guides = self._beside.start(look) if plate is None else look  # a plate that fits needs none
-            mask = self._coarse(guide)
+            mask = self._coarse(views.guide)
         if plate is not None:
-            known = self._on_plate(small, mask, whole(), plate, options, clock)
+            known = self._on_plate(views.small(), mask, views.whole(), plate, options, clock)
             if not isinstance(known, str):
-                return self._result(whole(), guide, mask, known, options, clock)
+                return self._result(views, mask, known, options, clock)
         with clock.stage("edges"):
             matte = drop_specks(matte_from(guides(), mask, options.profile, options.edges))
             model = fine_model(matte, options.edges)
+        pixels = views.whole().pixels
+        with clock.stage("edges"):
+            box, alpha = subject_alpha(pixels, matte, options.edges, model, self._beside.share)
 
         def estimate() -> Colours:
-            return estimate_colours(small, fine_alpha(small, matte, options.edges, model), options.colours)
+            def see(picture: RGB8) -> Alpha8:
+                return fine_alpha(picture, matte, options.edges, model)
 
-        colours, shot = self._aside(clock, "colour", estimate), whole()
-        with clock.stage("edges"):
-            box, alpha = subject_alpha(shot.pixels, matte, options.edges, model, self._beside.share)
-        result = self._result(shot, guide, mask, _Known(matte, colours, box, alpha), options, clock)
+            if views.near is not None:
+                mean = mean_alpha(alpha, box, pixels.shape, views.near.shape)
+                if colours := colours_of_clean_edges(views.near, see(views.near), mean, options.colours):
+                    return colours
+            return estimate_colours(views.small(), see(views.small()), options.colours)
+
+        colours = self._aside(clock, "colour", estimate)
+        result = self._result(views, mask, _Known(matte, colours, box, alpha), options, clock)
         return result if plate is None else _held(result, str(known))
 
     def decode(self, data: bytes, options: CutOptions | None = None) -> Photo:
@@ -221,18 +244,19 @@ class Cutter:
         return _Known(seen.matte, lambda: seen.colours, (0, 0, *alpha.shape[::-1]), alpha)
 
     def _result(
-        self, shot: Photo, guide: RGB8, mask: Mask, known: "_Known", options: CutOptions, clock: StageClock
+        self, views: "_Views", mask: Mask, known: "_Known", options: CutOptions, clock: StageClock
     ) -> CutResult:
+        shot = views.whole()
         with clock.stage("verdict"):
             inner = bounding_box(known.alpha)
             bbox = _moved(inner, known.box) if inner else None
-            verdict = judge(mask, stretch(guide, *mask.shape), bbox, options.thresholds)
+            verdict = judge(mask, stretch(views.guide, *mask.shape), bbox, options.thresholds)
         seen = bbox if verdict.decision is not Decision.EMPTY else None
         height, width = shot.pixels.shape[:2]
         subject = NOTHING
         if seen and inner:
             place = Place(*seen, of_width=width, of_height=height)
-            subject = Subject(_inside(shot.pixels, seen), _crop(known.alpha, inner), known.colours, place)
+            subject = Subject(_inside(shot.pixels, seen), _inside(known.alpha, inner), known.colours, place)
         clock.stop()
         return CutResult(
             height=height,
@@ -246,19 +270,28 @@ class Cutter:
             notes=shot.notes,
         )
 
-    def _open(self, photo: bytes | Photo, options: CutOptions, clock: StageClock) -> tuple[RGB8, Callable[[], Photo]]:
-        """The working picture, and a call that gives the whole photo."""
-        if isinstance(photo, Photo):
-            return working_picture(photo.pixels), lambda: photo
-        whole = self._aside(clock, "decode", lambda: self._decoder.decode(photo, options.limits))
+    def _open(self, photo: bytes | Photo, options: CutOptions, clock: StageClock) -> "_Views":
+        """The photo at all its sizes.
+
+        Where there is another thread, the whole is decoded there while the network looks at a part of the photo's size.
+        """
+        decode = partial(self.decode, photo, options) if isinstance(photo, bytes) else partial(_same, photo)
+        whole = self._aside(clock, "decode", decode)
         reduced = None
-        if self._beside.on:
+        if isinstance(photo, bytes) and self._beside.on:
             with clock.stage("reduced"):
                 reduced = self._reduced(photo, options)
-        if reduced is not None:
-            return working_picture(reduced), whole
-        shot = whole()
-        return working_picture(shot.pixels), lambda: shot
+
+        near = None if reduced is None or min(reduced.shape[:2]) >= LEAST_SIDE else reduced
+
+        @cache
+        def small() -> RGB8:
+            pixels = whole().pixels if reduced is None or near is not None else reduced
+            with clock.stage("shrink"):
+                return working_picture(pixels)
+
+        guide = self._guide(small()) if near is None else glance(near, *self._guide_size)
+        return _Views(guide, near, small, whole)
 
     def _aside(self, clock: StageClock, stage: str, work: Callable[[], T]) -> Callable[[], T]:
         """Start work on the other thread, if there is one, else do it; the call that is returned gives its result."""
@@ -270,14 +303,16 @@ class Cutter:
         return self._beside.start(timed)
 
     def _reduced(self, data: bytes, options: CutOptions) -> RGB8 | None:
+        return self._decoder.reduced(data, options.limits, ceil(GLANCE_SHARE * max(self._guide_size)))
+
+    @property
+    def _guide_size(self) -> tuple[int, int]:
+        """The least (height, width) at which a picture serves network, matte and verdict; it is shrunk once for all."""
         card = self._accelerator.card
-        side = max(card.input.height, card.input.width, 2 * card.output.height, 2 * card.output.width, LEAST_SIDE)
-        return self._decoder.reduced(data, options.limits, side)
+        return max(card.input.height, 2 * card.output.height), max(card.input.width, 2 * card.output.width)
 
     def _guide(self, small: RGB8) -> RGB8:
-        """The picture at the least size at which it serves network, matte and verdict; it is shrunk once for all."""
-        card = self._accelerator.card
-        height, width = max(card.input.height, 2 * card.output.height), max(card.input.width, 2 * card.output.width)
+        height, width = self._guide_size
         return stretch(small, height, width) if small.shape[0] >= height and small.shape[1] >= width else small
 
     def _guides(self, guide: RGB8, edges: EdgeSettings) -> Guides:
@@ -306,6 +341,10 @@ def bounding_box(alpha: Alpha8) -> Box | None:
 def _inside(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     left, top, width, height = box
     return picture[top : top + height, left : left + width]
+
+
+def _same(photo: Photo) -> Photo:
+    return photo
 
 
 def _crop(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:

@@ -75,6 +75,11 @@ def test_pictures_are_shrunk_to_the_same_pixels(both: tuple[Steps, Steps], size:
     assert not difference(both, f"{size}.shrunk").any()
 
 
+@pytest.mark.parametrize("size", ["380x507", "378x504", "375x500"])
+def test_a_glance_is_the_same_bit_for_bit(both: tuple[Steps, Steps], size: str) -> None:
+    assert not difference(both, f"{size}.glance").any()
+
+
 @pytest.mark.parametrize("photo", PHOTOS)
 def test_the_whole_way_from_the_photo_is_the_same_to_one_step(both: tuple[Steps, Steps], photo: str) -> None:
     assert difference(both, f"{photo}.whole").max() <= 1

@@ -104,6 +104,33 @@ def test_two_threads_and_one_agree() -> None:
     assert np.abs(one.alpha().astype(int) - two.alpha()).mean() < 0.2
 
 
+@pytest.mark.parametrize(("kind", "needed"), [("mug", False), ("fur", True)])
+def test_the_whole_is_averaged_only_where_edges_are_not_clean(kind: str, needed: bool) -> None:
+    big = make_scene(kind, 2400, 3200, 2)
+    on_two = cutter(big, threads=2)
+
+    cut = on_two.cut(jpeg(big.photo))
+    stages = cut.stage_ms
+    on_two.close()
+
+    assert ("shrink" in stages) is needed
+
+
+@pytest.mark.parametrize("size", [(2400, 3200), (1200, 1600), (2243, 2997)])
+def test_colours_are_as_good_from_a_reduced_photo(size: tuple[int, int]) -> None:
+    big = make_scene("mug", *size, 2)
+    on_two = cutter(big, threads=2)
+
+    errors = []
+    for way in (cutter(big), on_two):
+        rgba = way.cut(jpeg(big.photo)).rgba()
+        band = (big.alpha > 0.05) & (big.alpha < 0.95) & (rgba[..., 3] > 0)
+        errors.append(np.abs(rgba[..., :3] / 255 - big.foreground)[band].mean())
+    on_two.close()
+
+    assert errors[1] <= 1.1 * errors[0]
+
+
 def test_a_photo_that_is_already_decoded_gives_the_same_as_its_bytes(scene: Scene) -> None:
     data = jpeg(scene.photo)
 

@@ -35,7 +35,8 @@ class Subject:
             return np.zeros((*self.alpha.shape, 4), np.uint8)
         if self.colours is None:
             return np.asarray(cv2.copyTo(np.dstack([self.rgb, self.alpha]), self.alpha), np.uint8)
-        return decontaminate(np.ascontiguousarray(self.rgb), self.alpha, self.colours(), self.place, run)
+        rgb, alpha = np.ascontiguousarray(self.rgb), np.ascontiguousarray(self.alpha)
+        return decontaminate(rgb, alpha, self.colours(), self.place, run)
 
     def lay(self, canvas: RGB8, left: int, top: int, width: int, height: int, run: Run = map) -> None:
         """``scaled`` laid on a canvas (H, W, 3) uint8 of one colour, its top left pixel at (left, top)."""
@@ -44,7 +45,7 @@ class Subject:
             laid = lay_on_colour(self.scaled(width, height), (red, green, blue))
             canvas[top : top + height, left : left + width] = laid
             return
-        rgb, alpha = np.ascontiguousarray(resize(self.rgb, width, height)), resize(self.alpha, width, height)
+        rgb, alpha = (np.ascontiguousarray(resize(part, width, height)) for part in (self.rgb, self.alpha))
         lay_subject(rgb, alpha, self.colours(), self.place, canvas, (left, top), run)
 
     def scaled(self, width: int, height: int, run: Run = map) -> RGBA8:

@@ -14,7 +14,7 @@ from packshot.encode.photo import FileDecoder, decode_photo
 from packshot.matting.cleanup import drop_specks
 from packshot.matting.refine import EdgeSettings, Profile, coarse_matte, fine_alpha
 from packshot.matting.shrink import shrink
-from packshot.matting.tensor import coarse_mask, network_input
+from packshot.matting.tensor import coarse_mask, glance, network_input
 from packshot.platform.resources import released_model, sample_photos
 
 PHOTOS = ("1-bottle", "2-carton", "3-handbag")
@@ -26,6 +26,7 @@ SHRUNK = (
     (640, 640, 320, 320),
     (397, 401, 64, 96),
 )
+GLANCED = ((380, 507), (378, 504), (375, 500))
 
 
 def main(out: str, steps: str = "") -> None:
@@ -38,6 +39,9 @@ def main(out: str, steps: str = "") -> None:
     for rows, columns, height, width in SHRUNK:
         noise = np.random.default_rng(rows).integers(0, 256, (rows, columns, 3), np.uint8)
         found[f"{rows}x{columns}.shrunk"] = shrink(noise, height, width)
+    for rows, columns in GLANCED:
+        noise = np.random.default_rng(rows).integers(0, 256, (rows, columns, 3), np.uint8)
+        found[f"{rows}x{columns}.glance"] = glance(noise, card.input.height, card.input.width)
     for photo in sample_photos():
         if photo.stem in PHOTOS:
             pixels = decode_photo(photo.read_bytes()).pixels
