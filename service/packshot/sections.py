@@ -61,7 +61,7 @@ class ModelSection(Section, frozen=True):
     edgetpu_path: str = ""  # the same network compiled for the Edge TPU, its card beside it
     onnx_path: str = ""  # for onnxruntime on a Jetson: "released" or the path of a float ONNX twin with its card
     engine: str = "auto"  # auto, litert, tflite-runtime
-    threads: Annotated[int, Meta(ge=0, le=64)] = 0  # 0 = one less than the cores, at least 1
+    threads: Annotated[int, Meta(ge=0, le=64)] = 0  # 0 = one less than the cores, both of two
 
 
 class CutSection(Section, frozen=True):

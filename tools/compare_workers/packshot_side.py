@@ -13,6 +13,7 @@ from packshot.encode.picture import FileEncoder
 from packshot.platform.memory import keep_freed_memory
 from packshot.platform.resources import package_path, released_model
 from packshot.presets import presets_from_toml
+from packshot.wiring.devices import default_threads
 
 PRESET_OF = {"png": "cutout", "web": "web", "amazon-main": "amazon-main"}
 
@@ -27,7 +28,8 @@ def main() -> None:
     """Serve jobs until the input ends."""
     keep_freed_memory()
     card, path = released_model()
-    cutter, composer = Cutter(LiteRT(path, card), FileDecoder()), Composer(FileEncoder())
+    cutter = Cutter(LiteRT(path, card, threads=default_threads()), FileDecoder())
+    composer = Composer(FileEncoder())
     presets = presets_from_toml(package_path("presets.toml").read_text(), "presets.toml")
     for line in sys.stdin:
         job = json.loads(line)

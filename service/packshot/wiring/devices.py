@@ -65,8 +65,9 @@ def _guarded(section: ModelSection, cpu: Accelerator) -> "GuardedAccelerator":
 
 
 def default_threads() -> int:
-    """One less than the cores we may use, at least 1: a second thread on a busy core slows the first."""
-    return max(1, len(os.sched_getaffinity(0)) - 1)
+    """One less than the cores we may use; both where there are two, which pays even beside a thread that decodes."""
+    cores = len(os.sched_getaffinity(0))
+    return max(min(cores, 2), cores - 1)
 
 
 def open_camera(section: CameraSection) -> Camera:
