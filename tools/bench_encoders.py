@@ -67,29 +67,21 @@ def saved(pixels: Bytes8, kind: str, **options: Any) -> bytes:
     return out.getvalue()
 
 
-def _decoders(jpeg: bytes, height: int, width: int) -> tuple[Jobs, Jobs]:
-    """Whole, and at a quarter of the side."""
+def _decoders(jpeg: bytes, height: int, width: int, divisor: int) -> Jobs:
+    """A JPEG at a part of its sides (1, 4 or 8)."""
     data = np.frombuffer(jpeg, np.uint8)
+    flag = {1: cv2.IMREAD_COLOR_RGB, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}[divisor]
 
-    def by_pillow(draft: bool) -> Image.Image:
+    def by_pillow() -> Image.Image:
         image = Image.open(BytesIO(jpeg))
-        if draft:
-            image.draft("RGB", (width // 4, height // 4))
+        image.draft("RGB", (width // divisor, height // divisor))
         return image.convert("RGB")
 
-    whole: dict[str, Callable[[], Any]] = {
-        "OpenCV": lambda: cv2.imdecode(data, cv2.IMREAD_COLOR_RGB),
-        "Pillow": lambda: by_pillow(False),
-    }
-    quarter: dict[str, Callable[[], Any]] = {
-        "OpenCV": lambda: cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_4),
-        "Pillow": lambda: by_pillow(True),
-    }
+    jobs: dict[str, Callable[[], Any]] = {"OpenCV": lambda: cv2.imdecode(data, flag), "Pillow": by_pillow}
     if find_spec("simplejpeg"):
         decode = import_module("simplejpeg").decode_jpeg
-        whole["simplejpeg"] = lambda: decode(jpeg, "RGB")
-        quarter["simplejpeg"] = lambda: decode(jpeg, "RGB", min_height=height // 4, min_width=width // 4)
-    return whole, quarter
+        jobs["simplejpeg"] = lambda: decode(jpeg, "RGB", min_height=height // divisor, min_width=width // divisor)
+    return jobs
 
 
 def _png(rgba: Bytes8) -> Jobs:
@@ -146,10 +138,11 @@ def groups(megapixels: float) -> dict[str, Jobs]:
     rgba = cutout(pixels)
     half = np.ascontiguousarray(rgba[::2, ::2])
     laid = np.where(half[..., 3:] > 0, half[..., :3], np.uint8(255))
-    whole, quarter = _decoders(saved(pixels, "JPEG", quality=92), height, width)
+    jpeg = saved(pixels, "JPEG", quality=92)
     return {
-        f"JPEG of {width}x{height}, whole": whole,
-        "the same at a quarter": quarter,
+        f"JPEG of {width}x{height}, whole": _decoders(jpeg, height, width, 1),
+        "the same at a quarter": _decoders(jpeg, height, width, 4),
+        "the same at an eighth": _decoders(jpeg, height, width, 8),
         f"cutout of {width}x{height} as PNG": _png(rgba),
         f"cutout of {half.shape[1]}x{half.shape[0]} as WebP, quality {QUALITY}": _webp(half),
         "its alpha alone": _alpha(half),
