@@ -139,6 +139,17 @@ def test_a_photo_that_is_already_decoded_gives_the_same_as_its_bytes(scene: Scen
     np.testing.assert_array_equal(by_bytes.rgba(), by_photo.rgba())
 
 
+def test_an_empty_photo_is_looked_at_on_two_threads_without_a_fault() -> None:
+    """Also where nobody asks for the colours, what estimates them must not fail unseen."""
+    nothing = Cutter(KnownMask(np.zeros((160, 160), np.float32)), FileDecoder(), threads=2)
+
+    cut = nothing.cut(jpeg(np.full((2400, 3200, 3), 120, np.uint8)))
+    nothing.close()
+
+    assert cut.verdict.decision is Decision.EMPTY
+    assert "colour" in cut.stage_ms
+
+
 def test_an_empty_scene_publishes_nothing(scene: Scene) -> None:
     empty = Cutter(KnownMask(np.zeros((160, 160), np.float32)), FileDecoder(), threads=1)
 

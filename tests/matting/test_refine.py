@@ -122,3 +122,10 @@ def test_the_mean_of_alpha_covers_a_last_row_and_column_that_are_not_whole() -> 
     assert mean.shape == (6, 8)
     assert (mean[:5, :7] == 255).all()
     assert (mean[5, :7] > 100).all()
+
+
+def test_the_mean_of_no_alpha_is_zero() -> None:
+    mean = mean_alpha(np.zeros((0, 0), np.uint8), (0, 0, 0, 0), (48, 64), (6, 8))
+
+    assert mean.shape == (6, 8)
+    assert not mean.any()

@@ -150,6 +150,8 @@ def mean_alpha(alpha: Alpha8, box: Box, of: tuple[int, ...], size: tuple[int, ..
     step, (left, top, width, height) = round(of[1] / size[1]), box
     rows, columns = (slice(first // step, -(-(first + n) // step)) for first, n in ((top, height), (left, width)))
     whole = np.zeros(size[:2], np.uint8)
+    if not alpha.size:
+        return whole
     before = (top - rows.start * step, left - columns.start * step)
     after = (rows.stop * step - top - height, columns.stop * step - left - width)
     mean = cv2.copyMakeBorder(alpha, before[0], after[0], before[1], after[1], cv2.BORDER_CONSTANT)
