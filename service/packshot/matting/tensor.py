@@ -35,8 +35,8 @@ def stretch(rgb: RGB8, height: int, width: int) -> RGB8:
 def glance(rgb: RGB8, height: int, width: int) -> RGB8:
     """A photo (H, W, 3) uint8 that was reduced to hardly more than the network's size, or a little less, at that size.
 
-    Interpolating between so few pixels blurs, which is undone: over 48 rendered products the network's masks were as
-    good as from an area average of four times as many pixels. In whole numbers, so alike on every processor.
+    Interpolating between so few pixels blurs, which is undone: of 48 rendered products the network's masks were as good
+    as from an area average of four times as many pixels (measured once). In whole numbers: alike on every processor.
     """
     if min(rgb.shape[0] / height, rgb.shape[1] / width) >= NEARLY:
         return stretch(rgb, height, width)
