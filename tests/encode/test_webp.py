@@ -123,3 +123,17 @@ def test_colour_that_nobody_sees_changes_nothing() -> None:
     junk[rgba[..., 3] == 0, :3] = (1, 250, 7)
 
     assert encode_webp(junk, 85, srgb_icc()) == encode_webp(rgba, 85, srgb_icc())
+
+
+@pytest.mark.parametrize("row", [32, 33, 34, 35])
+@pytest.mark.parametrize("upright", [False, True])
+def test_a_line_of_one_pixel_keeps_its_colour_wherever_it_lies(row: int, upright: bool) -> None:
+    """What is invisible beside it must not be filled with black."""
+    rgba = np.zeros((64, 64, 4), np.uint8)
+    rgba[row, 4:60] = (240, 200, 40, 255)
+    rgba = np.ascontiguousarray(rgba.swapaxes(0, 1)) if upright else rgba
+
+    decoded = np.asarray(Image.open(BytesIO(encode_webp(rgba, 85, srgb_icc()))).convert("RGBA")).astype(int)
+
+    seen = rgba[..., 3] > 0
+    assert np.abs(decoded[seen] - rgba[seen]).max() < 12

@@ -63,10 +63,11 @@ def _visible_nearby(rgba: RGBA8, alpha: Gray8, run: Run) -> RGBA8:
 
     def shrink(rows: slice) -> None:
         inside = (slice(rows.start * BLOCK, rows.stop * BLOCK), slice(0, across * BLOCK))
-        size = (across * 2, (rows.stop - rows.start) * 2)  # every other row and column will do
-        every = (cv2.resize(part[inside], size, interpolation=cv2.INTER_NEAREST) for part in (rgba, alpha))
-        seen = cv2.copyTo(*every)
-        blocks[rows] = cv2.resize(seen, (across, rows.stop - rows.start), interpolation=cv2.INTER_AREA)
+        part = np.asarray(cv2.copyTo(rgba[inside], alpha[inside]), np.uint8)
+        for scale in (2, 1):  # by 2 and by 2 again: four times as fast as by 4
+            size = (across * scale, (rows.stop - rows.start) * scale)
+            part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+        blocks[rows] = part
 
     deque(run(shrink, strips(0, down)), maxlen=0)
     *colours, coverage = cv2.split(cv2.blur(blocks.astype(np.float32), (3, 3)))
