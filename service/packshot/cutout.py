@@ -146,8 +146,8 @@ class _Known:
 class Cutter:
     """Cuts photos out with one accelerator; not thread-safe, as the accelerator is not.
 
-    With ``threads`` > 1 the whole photo is decoded while the network looks at a reduced one, and colours are estimated
-    while alpha is made and the picture is scaled; ``close`` ends the thread.
+    With ``threads`` > 1 the whole photo is decoded while the network looks at a reduced one, alpha is made on both, and
+    colours are estimated while the picture is scaled; ``close`` ends the thread.
     """
 
     def __init__(
@@ -186,9 +186,7 @@ class Cutter:
             box, alpha = subject_alpha(pixels, matte, options.edges, model, self._beside.share)
 
         def estimate() -> Colours:
-            def see(picture: RGB8) -> Alpha8:
-                return fine_alpha(picture, matte, options.edges, model)
-
+            see = partial(fine_alpha, matte=matte, settings=options.edges, model=model)
             if views.near is not None:
                 mean = mean_alpha(alpha, box, pixels.shape, views.near.shape)
                 if colours := colours_of_clean_edges(views.near, see(views.near), mean, options.colours):

@@ -14,7 +14,7 @@ Int8 = NDArray[np.int8]
 Float = NDArray[np.float32]
 
 GLANCE_SHARE = 15 / 16  # of the network's side: the least that a glance may have
-NEARLY = 1.25
+NEARLY = 1.25  # times the network's side: from here on an area average is sharp by itself
 SHARPER = np.array([[0, -2, 0], [-2, 24, -2], [0, -2, 0]], np.float32)  # sixteenths
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
