@@ -16,7 +16,13 @@ from packshot.encode.port import DecodeLimits, Patch, Photo, PhotoDecoder
 from packshot.matting.backdrops import BackdropSettings, triangulate
 from packshot.matting.band import UNKNOWN, Place
 from packshot.matting.cleanup import drop_specks, split_subjects
-from packshot.matting.foreground import Colours, ColourSettings, colours_of_clean_edges, estimate_colours
+from packshot.matting.foreground import (
+    Colours,
+    ColourSettings,
+    colours_of_clean_edges,
+    estimate_colours,
+    half_will_do,
+)
 from packshot.matting.plate import PlateSettings, PlateState, fit_plate
 from packshot.matting.plate_matte import alpha_on_plate, matte_on_plate
 from packshot.matting.refine import (
@@ -180,22 +186,32 @@ class Cutter:
                 return self._result(views, mask, known, options, clock)
         with clock.stage("edges"):
             matte = drop_specks(matte_from(guides(), mask, options.profile, options.edges))
-            model = fine_model(matte, options.edges)
-        pixels = views.whole().pixels
-        with clock.stage("edges"):
-            box, alpha = subject_alpha(pixels, matte, options.edges, model, self._beside.share)
-
-        def estimate() -> Colours:
-            see = partial(fine_alpha, matte=matte, settings=options.edges, model=model)
-            if views.near is not None:
-                mean = mean_alpha(alpha, box, pixels.shape, views.near.shape)
-                if colours := colours_of_clean_edges(views.near, see(views.near), mean, options.colours):
-                    return colours
-            return estimate_colours(views.small(), see(views.small()), options.colours)
-
-        colours = self._aside(clock, "colour", estimate)
-        result = self._result(views, mask, _Known(matte, colours, box, alpha), options, clock)
+        result = self._result(views, mask, self._by_guide(views, matte, options, clock), options, clock)
         return result if plate is None else _held(result, str(known))
+
+    def _by_guide(self, views: "_Views", matte: Matte, options: CutOptions, clock: StageClock) -> "_Known":
+        """Alpha as the photo's own pixels tell, and colours, of soft edges first: those take longer than alpha."""
+        with clock.stage("edges"):
+            model = fine_model(matte, options.edges)
+            see = partial(fine_alpha, matte=matte, settings=options.edges, model=model)
+            line = views.near if views.near is not None and half_will_do(see(views.near), options.colours) else None
+
+        def fine() -> tuple[Box, Alpha8]:
+            pixels = views.whole().pixels
+            with clock.stage("edges"):
+                return subject_alpha(pixels, matte, options.edges, model, self._beside.share)
+
+        if line is None:
+            colours = self._aside(clock, "colour", partial(self._soft_colours, views, see, options))
+            return _Known(matte, colours, *fine())
+        box, alpha = fine()
+        mean = mean_alpha(alpha, box, views.whole().pixels.shape, line.shape)
+        clean = partial(colours_of_clean_edges, line, mean, options.colours)
+        return _Known(matte, self._aside(clock, "colour", clean), box, alpha)
+
+    def _soft_colours(self, views: "_Views", see: Callable[[RGB8], Alpha8], options: CutOptions) -> Colours:
+        small = views.small()
+        return estimate_colours(small, see(small), options.colours, self._beside.share)
 
     def decode(self, data: bytes, options: CutOptions | None = None) -> Photo:
         """A photo within the limits of the options; raises BadImage."""

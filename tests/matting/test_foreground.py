@@ -12,7 +12,9 @@ from packshot.matting.foreground import (
     colours_of_clean_edges,
     decontaminate,
     estimate_colours,
+    half_will_do,
 )
+from packshot.platform.beside import Beside
 from tools.make_scenes import Scene, make_scene
 
 Float = NDArray[np.float32]
@@ -136,24 +138,38 @@ def test_colours_of_clean_edges_need_half_the_size(kind: str) -> None:
     alpha = np.rint(scene.alpha * 255).astype(np.uint8)
     photo, coverage = reduced(scene, 4)
 
-    colours = colours_of_clean_edges(photo, coverage, coverage)
+    assert half_will_do(coverage)
 
-    assert colours is not None
+    colours = colours_of_clean_edges(photo, coverage)
+
     twice = band_error(scene, decontaminate(scene.photo, alpha, estimate_colours(*reduced(scene, 2))))
     assert band_error(scene, decontaminate(scene.photo, alpha, colours)) <= 1.05 * twice
 
 
 @pytest.mark.parametrize("kind", ["fur", "strands"])
 def test_soft_edges_are_not_taken_for_clean_ones(kind: str) -> None:
-    photo, coverage = reduced(make_scene(kind, 1800, 2400, 2), 4)
+    _, coverage = reduced(make_scene(kind, 1800, 2400, 2), 4)
 
-    assert colours_of_clean_edges(photo, coverage, coverage) is None
+    assert not half_will_do(coverage)
 
 
 def test_in_a_large_picture_edges_are_not_judged_at_half_the_size() -> None:
-    photo, coverage = reduced(make_scene("mug", 1800, 2400, 2), 2)
+    _, coverage = reduced(make_scene("mug", 1800, 2400, 2), 2)
 
-    assert colours_of_clean_edges(photo, coverage, coverage) is None
+    assert not half_will_do(coverage)
+
+
+@pytest.mark.parametrize("kind", ["mug", "strands"])
+def test_tiles_on_several_threads_give_the_same_colours(kind: str) -> None:
+    photo, coverage = reduced(make_scene(kind, 1200, 1600, 2), 2)
+    beside = Beside("test", helpers=3)
+
+    together = estimate_colours(photo, coverage, run=beside.share)
+    beside.close()
+
+    alone = estimate_colours(photo, coverage)
+    np.testing.assert_array_equal(together.foreground, alone.foreground)
+    np.testing.assert_array_equal(together.background, alone.background)
 
 
 @pytest.mark.parametrize("backdrop", [(0, 0, 0), (255, 255, 255), (255, 0, 255)])
