@@ -28,13 +28,22 @@ class Stage:
 
 @dataclass(frozen=True)
 class Config:
-    """A variant of the network; ``input_size`` is the side of the square it is released for."""
+    """A variant of the network; ``input_size`` is the side of the square it is released for.
+
+    ``decoder`` are the stages on the way up, deepest first; where there are none they mirror those on the way down.
+    """
 
     name: str
     input_size: int
     stem: int  # channels of the stride-2 stem; 0 = no stem, work at full resolution
     stages: tuple[Stage, ...]
     published: bool = False  # concatenated skips, bilinear, six fused side outputs as in the paper
+    decoder: tuple[Stage, ...] = ()
+
+    @property
+    def upward(self) -> tuple[Stage, ...]:
+        """The decoder's stages, deepest first."""
+        return self.decoder or self.stages[-2::-1]
 
 
 def _stages(*shape: tuple[int, int, int]) -> tuple[Stage, ...]:
@@ -46,6 +55,13 @@ CONFIGS = {
     for config in (
         Config("small", 256, 16, _stages((5, 8, 16), (4, 16, 32), (4, 24, 48), (3, 48, 96), (3, 64, 128))),
         Config("default", 384, 16, _stages((6, 16, 16), (5, 32, 32), (4, 32, 64), (3, 64, 128), (3, 96, 192))),
+        Config(
+            "slender",
+            384,
+            16,
+            _stages((6, 16, 16), (5, 32, 32), (4, 32, 64), (3, 64, 128), (3, 48, 96)),
+            decoder=_stages((3, 32, 64), (4, 16, 32), (5, 16, 16), (6, 8, 8)),
+        ),
         Config("large", 448, 20, _stages((6, 16, 20), (5, 32, 48), (4, 56, 112), (3, 72, 144), (3, 96, 192))),
         Config(
             "u2netp",
@@ -108,14 +124,13 @@ class U2NetLite(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        outs = [stage.out for stage in config.stages]
+        outs, upward = [stage.out for stage in config.stages], [stage.out for stage in config.upward]
+        skips, deep = outs[-2::-1], [outs[-1], *upward[:-1]]
         self.stem = ConvBlock(3, config.stem, stride=2)
         self.encoder = nn.ModuleList(map(RSU, [config.stem, *outs[:-1]], config.stages))
-        self.lateral = nn.ModuleList(
-            nn.Conv2d(deep, out, 1) for deep, out in zip(outs[:0:-1], outs[-2::-1], strict=True)
-        )
-        self.decoder = nn.ModuleList(RSU(stage.out, stage) for stage in config.stages[-2::-1])
-        self.head = nn.ModuleList(nn.Conv2d(out, 1, 3, padding=1) for out in outs[-2::-1])
+        self.lateral = nn.ModuleList(nn.Conv2d(below, skip, 1) for below, skip in zip(deep, skips, strict=True))
+        self.decoder = nn.ModuleList(map(RSU, skips, config.upward))
+        self.head = nn.ModuleList(nn.Conv2d(out, 1, 3, padding=1) for out in upward)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Logit maps, coarsest first."""
