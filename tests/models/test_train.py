@@ -137,3 +137,22 @@ def test_history_drops_rows_that_a_resumed_run_repeats(tmp_path: Path) -> None:
     for step in (100, 200, 300, 200):
         checkpoint.append_history(tmp_path, {"step": step, "loss": "1.0"})
     assert [row["step"] for row in checkpoint.read_history(tmp_path)] == ["100", "200"]
+
+
+def test_frozen_parts_stay_as_they_are_and_the_rest_learns(data: Path, whole_run: Path, tmp_path: Path) -> None:
+    start = whole_run / "weights.pt"
+
+    done = run(data, tmp_path, "--warm", str(start), "--frozen", "stem,encoder.0")
+
+    assert done.returncode == 0, done.stderr
+    before, after = (torch.load(path, weights_only=True) for path in (start, tmp_path / "weights.pt"))
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert {name for name in before if name.startswith(("stem.", "encoder.0."))} <= same
+    assert not any(name in same for name in before if name.startswith("decoder.") and name.endswith("conv.weight"))
+
+
+def test_a_part_that_the_network_does_not_have_is_named(data: Path, tmp_path: Path) -> None:
+    done = run(data, tmp_path, "--frozen", "encoder.9")
+
+    assert done.returncode != 0
+    assert "the network has no part 'encoder.9'" in done.stderr
