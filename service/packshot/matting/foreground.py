@@ -106,14 +106,14 @@ def half_will_do(alpha: Alpha8, settings: ColourSettings | None = None) -> bool:
     return max(alpha.shape) <= FINE_ABOVE and _is_clean(alpha, settings.tile // 2, settings)
 
 
-def colours_of_clean_edges(rgb: RGB8, mean: Alpha8, settings: ColourSettings | None = None, run: Run = map) -> Colours:
+def colours_of_clean_edges(rgb: RGB8, mean: Alpha8, settings: ColourSettings | None = None) -> Colours:
     """``estimate_colours`` of a picture at half the size that it takes, for which ``half_will_do``.
 
     ``mean`` is the average of the whole photo's alpha: an edge that was sharpened at so small a size would leave
     background in what counts as the subject.
     """
     settings = settings or ColourSettings()
-    return _estimate(rgb, mean, settings, _beside_a_line(settings), run)
+    return _estimate(rgb, mean, settings, _beside_a_line(settings), map)
 
 
 def _beside_a_line(settings: ColourSettings) -> _Course:
