@@ -1,6 +1,6 @@
 """A narrower network begins with what it can reproduce of a wider one: channels chosen, layers fitted one by one.
 
-    python -m models.prune --big broad --small default --weights BROAD.pt --data ../shared/data --out runs/start.pt
+    python -m models.prune --big default --small slender --weights models/weights/u2net-lite-default.pt --out START.pt
 
 Where a layer has fewer channels, those stay that explain the others best. Then every layer, in the order of execution,
 is fitted by least squares: from what the narrower network gives it, it is to make what the wider one makes of its own
@@ -31,6 +31,8 @@ from packshot.errors import PackshotError, UsageError
 POINTS = 3000  # of each picture that a layer is fitted to
 RIDGE = 1e-5  # of the mean square of its inputs
 LOGIT_LIMIT = 8.0  # what lies beyond is as good as sure
+UNSURE = 5.0  # logits nearer to zero than this lie at outlines
+OUTLINE_WEIGHT = 5.0  # of those
 PER_BATCH = 8
 OF_EACH_KIND = 400  # pictures that the batches are drawn from
 
@@ -101,12 +103,12 @@ def choose_channels(big: nn.Module, small: nn.Module, batches: Batches) -> Chann
 
     The first and the last layer of a block are added up, and so keep the same.
     """
-    blocks = [name for name, module in small.named_modules() if isinstance(module, RSU)]
+    blocks = {name: module for name, module in small.named_modules() if isinstance(module, RSU)}
     layers = _layers(small)
     seen = _covariances(big, [*layers, *blocks], batches)
     kept = {name: representatives([seen[name]], _shape(small, name)[0]) for name in layers}
-    for name in blocks:
-        entry, last = f"{name}.entry", f"{name}.up.{len(small.get_submodule(f'{name}.up')) - 1}"  # type: ignore[arg-type]
+    for name, block in blocks.items():
+        entry, last = f"{name}.entry", f"{name}.up.{len(block.up) - 1}"
         kept[entry] = kept[last] = representatives([seen[entry], seen[name]], _shape(small, entry)[0])
     return kept
 
@@ -142,9 +144,9 @@ def representatives(covariances: Sequence[Tensor], count: int) -> list[int]:
         return list(range(count))
     chosen: list[int] = []
     for _ in range(count):
-        gain = sum(matrix.square().sum(0) / (matrix.diagonal() + 1e-9) for matrix in left)
-        gain[chosen] = -1.0  # type: ignore[index]
-        best = int(gain.argmax())  # type: ignore[union-attr]
+        gain = torch.stack([matrix.square().sum(0) / (matrix.diagonal() + 1e-9) for matrix in left]).sum(0)
+        gain[chosen] = -1.0
+        best = int(gain.argmax())
         chosen.append(best)
         left = [matrix - torch.outer(matrix[best], matrix[best]) / (matrix[best, best] + 1e-12) for matrix in left]
     return sorted(chosen)
@@ -157,8 +159,7 @@ def _fit(big: nn.Module, small: nn.Module, name: str, kept: list[int], batches: 
     squares, products = torch.zeros(()), torch.zeros(())
     for number, batch in enumerate(batches):
         inputs = _seen(small, convolution, batch)[0]
-        wanted = _seen(big, _convolution(big, name), batch)[1][:, kept].clamp(*_limits(layer))
-        x, y = _points(inputs, wanted, convolution.kernel_size[0], number)
+        x, y = _points(inputs, _seen(big, _convolution(big, name), batch)[1][:, kept], convolution, number)
         squares, products = squares + x @ x.T, products + x @ y.T
     slack = RIDGE * squares.diagonal()[:-1].mean() + 1e-9
     squares.diagonal()[:-1].add_(slack)
@@ -169,13 +170,7 @@ def _fit(big: nn.Module, small: nn.Module, name: str, kept: list[int], batches: 
     if isinstance(layer, ConvBlock) and isinstance(source, ConvBlock):
         for part in ("weight", "bias", "running_mean", "running_var"):
             getattr(layer.norm, part).copy_(getattr(source.norm, part)[kept])
-        layer.norm.running_mean -= solved[-1]  # type: ignore[operator]
-
-
-def _limits(layer: nn.Module) -> tuple[float, float]:
-    """Only logits, of one channel, are cut."""
-    single = isinstance(layer, nn.Conv2d) and layer.out_channels == 1
-    return (-LOGIT_LIMIT, LOGIT_LIMIT) if single else (-torch.inf, torch.inf)
+        layer.norm.get_buffer("running_mean").sub_(solved[-1])
 
 
 def _seen(network: nn.Module, convolution: nn.Conv2d, batch: Tensor) -> tuple[Tensor, Tensor]:
@@ -189,13 +184,21 @@ def _seen(network: nn.Module, convolution: nn.Conv2d, batch: Tensor) -> tuple[Te
     return found[0]
 
 
-def _points(inputs: Tensor, outputs: Tensor, kernel: int, seed: int) -> tuple[Tensor, Tensor]:
-    """What lies under the kernel, and a one, (C * kernel² + 1, N), and what is to come of it, (D, N); float64."""
+def _points(inputs: Tensor, outputs: Tensor, convolution: nn.Conv2d, seed: int) -> tuple[Tensor, Tensor]:
+    """What lies under the kernel, and a one, (C * kernel² + 1, N), and what is to come of it, (D, N); float64.
+
+    Logits, of one channel, are cut at ``LOGIT_LIMIT``; those at outlines count more.
+    """
+    kernel = convolution.kernel_size[0]
     under = functional.unfold(inputs, kernel, padding=kernel // 2)
     places = torch.randperm(under.shape[2], generator=torch.Generator().manual_seed(seed))[:POINTS]
     x = under[:, :, places].transpose(0, 1).flatten(1).double()
     y = outputs.flatten(2)[:, :, places].transpose(0, 1).flatten(1).double()
-    return torch.cat([x, x.new_ones(1, x.shape[1])]), y
+    x = torch.cat([x, x.new_ones(1, x.shape[1])])
+    if convolution.out_channels > 1:
+        return x, y
+    share = torch.where(y.abs() < UNSURE, OUTLINE_WEIGHT, 1.0).sqrt()  # squares of the misfit are summed
+    return x * share, y.clamp(-LOGIT_LIMIT, LOGIT_LIMIT) * share
 
 
 def main() -> int:

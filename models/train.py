@@ -116,7 +116,7 @@ class Trainer:
         return draw(self.bank, Mix(), self.settings.batch, size, self.settings.seed, step)
 
     def _loss(self, batch: Batch) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=computes_bf16(self.device)):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=_computes_bf16(self.device)):
             outputs = self.forward(normalised(batch.pictures))
         return losses.total(outputs, batch.masks, batch.exact)
 
@@ -150,7 +150,7 @@ class Trainer:
         self.steps, self.seconds, self.loss = state["steps"], state["seconds"], state["loss"]
 
 
-def computes_bf16(device: torch.device) -> bool:
+def _computes_bf16(device: torch.device) -> bool:
     """Whether bfloat16 saves time; a CPU that only imitates it once took eight times as long."""
     return device.type != "cpu" or torch.backends.cpu.get_cpu_capability() not in ("DEFAULT", "NO AVX", "AVX2")
 

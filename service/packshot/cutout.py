@@ -195,23 +195,15 @@ class Cutter:
             model = fine_model(matte, options.edges)
             see = partial(fine_alpha, matte=matte, settings=options.edges, model=model)
             line = views.near if views.near is not None and half_will_do(see(views.near), options.colours) else None
-
-        def fine() -> tuple[Box, Alpha8]:
-            pixels = views.whole().pixels
-            with clock.stage("edges"):
-                return subject_alpha(pixels, matte, options.edges, model, self._beside.share)
-
         if line is None:
-            colours = self._aside(clock, "colour", partial(self._soft_colours, views, see, options))
-            return _Known(matte, colours, *fine())
-        box, alpha = fine()
-        mean = mean_alpha(alpha, box, views.whole().pixels.shape, line.shape)
-        clean = partial(colours_of_clean_edges, line, mean, options.colours)
-        return _Known(matte, self._aside(clock, "colour", clean), box, alpha)
-
-    def _soft_colours(self, views: "_Views", see: Callable[[RGB8], Alpha8], options: CutOptions) -> Colours:
-        small = views.small()
-        return estimate_colours(small, see(small), options.colours, self._beside.share)
+            colours = self._aside(clock, "colour", partial(_soft_colours, views, see, options))
+        pixels = views.whole().pixels
+        with clock.stage("edges"):
+            box, alpha = subject_alpha(pixels, matte, options.edges, model, self._beside.share)
+        if line is not None:
+            mean = mean_alpha(alpha, box, pixels.shape, line.shape)
+            colours = self._aside(clock, "colour", partial(colours_of_clean_edges, line, mean, options.colours))
+        return _Known(matte, colours, box, alpha)
 
     def decode(self, data: bytes, options: CutOptions | None = None) -> Photo:
         """A photo within the limits of the options; raises BadImage."""
@@ -355,6 +347,11 @@ def bounding_box(alpha: Alpha8) -> Box | None:
 def _inside(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     left, top, width, height = box
     return picture[top : top + height, left : left + width]
+
+
+def _soft_colours(views: _Views, see: Callable[[RGB8], Alpha8], options: CutOptions) -> Colours:
+    small = views.small()
+    return estimate_colours(small, see(small), options.colours)
 
 
 def _same(photo: Photo) -> Photo:

@@ -14,7 +14,6 @@ from packshot.matting.foreground import (
     estimate_colours,
     half_will_do,
 )
-from packshot.platform.beside import Beside
 from tools.make_scenes import Scene, make_scene
 
 Float = NDArray[np.float32]
@@ -157,19 +156,6 @@ def test_in_a_large_picture_edges_are_not_judged_at_half_the_size() -> None:
     _, coverage = reduced(make_scene("mug", 1800, 2400, 2), 2)
 
     assert not half_will_do(coverage)
-
-
-@pytest.mark.parametrize("kind", ["mug", "strands"])
-def test_tiles_on_several_threads_give_the_same_colours(kind: str) -> None:
-    photo, coverage = reduced(make_scene(kind, 1200, 1600, 2), 2)
-    beside = Beside("test", helpers=3)
-
-    together = estimate_colours(photo, coverage, run=beside.share)
-    beside.close()
-
-    alone = estimate_colours(photo, coverage)
-    np.testing.assert_array_equal(together.foreground, alone.foreground)
-    np.testing.assert_array_equal(together.background, alone.background)
 
 
 @pytest.mark.parametrize("backdrop", [(0, 0, 0), (255, 255, 255), (255, 0, 255)])

@@ -25,10 +25,9 @@ def pictures(count: int = 3) -> list[torch.Tensor]:
 def with_copied_channels(big: torch.nn.Module) -> None:
     """Every second channel of the decoder's block says the same as the one before it."""
     with torch.no_grad():
-        for name, values in big.decoder.state_dict().items():
-            if values.ndim and values.shape[0] == 8:
-                values[1::2] = values[::2]
-            assert torch.equal(big.decoder.state_dict()[name], values)
+        for values in (*big.decoder.parameters(), *big.decoder.buffers()):
+            if values.ndim and len(values) == 8:
+                values[1::2] = values[::2].clone()
 
 
 def test_channels_that_say_the_same_can_be_left_out_without_loss() -> None:
@@ -81,10 +80,8 @@ def test_channels_are_chosen_from_which_the_others_follow() -> None:
 
     kept = representatives([torch.cov(mixed)], 3)
 
-    rest = torch.linalg.lstsq(mixed[kept].T, mixed.T).residuals
-    assert len(kept) == 3
     assert kept == sorted(kept)
-    assert torch.linalg.matrix_rank(mixed[kept]) == 3 or rest.abs().max() < 1e-9
+    assert torch.linalg.matrix_rank(mixed[kept]) == len(kept) == 3
 
 
 def test_layers_are_listed_as_they_run() -> None:

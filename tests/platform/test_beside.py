@@ -49,61 +49,6 @@ def test_parts_are_all_done_here_while_the_other_thread_is_busy() -> None:
     beside.close()
 
 
-def test_who_waits_for_work_that_is_shared_does_a_part_of_it() -> None:
-    beside, both, seen = Beside("test"), threading.Barrier(2, timeout=20), set()
-
-    def meet(_part: slice) -> None:
-        seen.add(threading.current_thread().name)
-        both.wait()
-
-    def spread() -> str:
-        begun.set()
-        beside.share(meet, PARTS[:2])
-        return threading.current_thread().name
-
-    begun = threading.Event()
-    later = beside.start(spread)
-    begun.wait()
-    name = later()
-    beside.close()
-
-    assert seen == {threading.current_thread().name, name}
-
-
-def test_what_a_waiting_thread_raises_in_shared_work_comes_to_who_shared_it() -> None:
-    beside, both, here = Beside("test"), threading.Barrier(2, timeout=20), threading.get_ident()
-
-    def work(_part: slice) -> None:
-        both.wait()
-        if threading.get_ident() == here:
-            raise ZeroDivisionError
-
-    def spread() -> str:
-        begun.set()
-        try:
-            beside.share(work, PARTS[:2])
-        except ZeroDivisionError:
-            return "caught there"
-        return "not seen"
-
-    begun = threading.Event()
-    later = beside.start(spread)
-    begun.wait()
-    assert later() == "caught there"
-    beside.close()
-
-
-def test_shared_work_that_is_done_is_offered_to_nobody() -> None:
-    beside, done = Beside("test"), []
-    beside.share(done.append, PARTS)
-
-    first, second = beside.start(lambda: 1), beside.start(lambda: 2)
-
-    assert (first(), second()) == (1, 2)
-    assert len(done) == len(PARTS)
-    beside.close()
-
-
 @pytest.mark.parametrize("helpers", [0, 1, 3])
 def test_results_come_in_the_order_of_the_items(helpers: int) -> None:
     beside = Beside("test", helpers)

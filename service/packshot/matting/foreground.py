@@ -88,16 +88,16 @@ class _Course:
     around: int
 
 
-def estimate_colours(rgb: RGB8, alpha: Alpha8, settings: ColourSettings | None = None, run: Run = map) -> Colours:
+def estimate_colours(rgb: RGB8, alpha: Alpha8, settings: ColourSettings | None = None) -> Colours:
     """Foreground and background of ``rgb`` (H, W, 3) with ``alpha`` (H, W), both uint8, at that size or at half of it.
 
-    They are estimated around the soft pixels; elsewhere both are the picture. ``run`` may do tiles at the same time.
+    They are estimated around the soft pixels; elsewhere both are the picture.
     """
     settings = settings or ColourSettings()
     dense = settings.dense if max(alpha.shape) > FINE_ABOVE else 0.0
     if dense and _is_clean(alpha, settings.tile, settings):
-        return _estimate(_halved(rgb), _halved(alpha), settings, _beside_a_line(settings), run)
-    return _estimate(rgb, alpha, settings, _Course(coarsest=8, coarse=settings.sizes, dense=dense, around=96), run)
+        return _estimate(_halved(rgb), _halved(alpha), settings, _beside_a_line(settings))
+    return _estimate(rgb, alpha, settings, _Course(coarsest=8, coarse=settings.sizes, dense=dense, around=96))
 
 
 def half_will_do(alpha: Alpha8, settings: ColourSettings | None = None) -> bool:
@@ -113,7 +113,7 @@ def colours_of_clean_edges(rgb: RGB8, mean: Alpha8, settings: ColourSettings | N
     background in what counts as the subject.
     """
     settings = settings or ColourSettings()
-    return _estimate(rgb, mean, settings, _beside_a_line(settings), map)
+    return _estimate(rgb, mean, settings, _beside_a_line(settings))
 
 
 def _beside_a_line(settings: ColourSettings) -> _Course:
@@ -121,14 +121,13 @@ def _beside_a_line(settings: ColourSettings) -> _Course:
     return _Course(coarsest=64, coarse=settings.sizes[-1:], dense=0.0, around=32)
 
 
-def _estimate(rgb: RGB8, alpha: Alpha8, settings: ColourSettings, course: _Course, run: Run) -> Colours:
+def _estimate(rgb: RGB8, alpha: Alpha8, settings: ColourSettings, course: _Course) -> Colours:
     left, top, width, height = cv2.boundingRect(in_between(alpha))
     rows, columns = (
         slice(max(0, first - course.around), first + length + course.around)
         for first, length in ((top, height), (left, width))
     )
-    part = np.ascontiguousarray(rgb[rows, columns])
-    near = _from_coarse_to_fine(part, alpha[rows, columns], settings, course, run)
+    near = _from_coarse_to_fine(np.ascontiguousarray(rgb[rows, columns]), alpha[rows, columns], settings, course)
     colours = Colours(rgb.copy(), rgb.copy())
     colours.foreground[rows, columns], colours.background[rows, columns] = near.foreground, near.background
     return colours
@@ -141,7 +140,7 @@ def _is_clean(alpha: Alpha8, tile: int, settings: ColourSettings) -> bool:
     return bool(np.count_nonzero(dense) < FEW * np.count_nonzero(soft))
 
 
-def _from_coarse_to_fine(rgb: RGB8, alpha: Alpha8, settings: ColourSettings, course: _Course, run: Run) -> Colours:
+def _from_coarse_to_fine(rgb: RGB8, alpha: Alpha8, settings: ColourSettings, course: _Course) -> Colours:
     """Level by level."""
     levels = [(rgb, np.ascontiguousarray(alpha))]
     while max(levels[-1][1].shape) > course.coarsest:
@@ -151,11 +150,11 @@ def _from_coarse_to_fine(rgb: RGB8, alpha: Alpha8, settings: ColourSettings, cou
     for image, coverage in reversed(levels):
         start = Colours(_enlarged(colours.foreground, coverage), _enlarged(colours.background, coverage))
         last = image is rgb
-        colours = _level(image, coverage, start, settings if last else coarse, course.dense if last else 0.0, run)
+        colours = _level(image, coverage, start, settings if last else coarse, course.dense if last else 0.0)
     return colours
 
 
-def _level(rgb: RGB8, alpha: Alpha8, start: Colours, settings: ColourSettings, dense: float, run: Run) -> Colours:
+def _level(rgb: RGB8, alpha: Alpha8, start: Colours, settings: ColourSettings, dense: float) -> Colours:
     """All passes on one level, as a whole or in the tiles that hold an edge."""
     margin = sum(size // 2 for size in settings.sizes)
     if max(alpha.shape) < WHOLE_BELOW:
@@ -166,14 +165,11 @@ def _level(rgb: RGB8, alpha: Alpha8, start: Colours, settings: ColourSettings, d
         return start
     pictures = [grid.padded(part) for part in (rgb, alpha, start.foreground, start.background)]
     fused = [part.copy() for part in pictures[2:]]
-
-    def fuse(batch: slice) -> None:
+    for batch in grid.batches():
         image, coverage, *before = (_planes(grid.cut(part, batch)) for part in pictures)
         after = blur_fusion(image, coverage[0], np.stack(before), settings.sizes, settings.power)
         for part, planes in zip(fused, after, strict=True):
             grid.paste(_tiles(planes, grid.side), batch, part)
-
-    deque(run(fuse, grid.batches()), maxlen=0)
     return Colours(grid.unpadded(fused[0]), grid.unpadded(fused[1]))
 
 

@@ -3,45 +3,21 @@
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from functools import cache
-from threading import Condition
 from typing import TypeVar
 
 S = TypeVar("S")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
-class _Offer:
-    """Work for whoever waits; it is begun at most once."""
-
-    work: Callable[[], None]
-    done: Future[None] = field(default_factory=Future)
-
-    def take(self) -> None:
-        """Do it, unless it was taken back."""
-        if not self.done.set_running_or_notify_cancel():
-            return
-        try:
-            self.work()
-        except BaseException as error:  # noqa: BLE001 - it is raised where the result is waited for
-            self.done.set_exception(error)
-        else:
-            self.done.set_result(None)
-
-
 class Beside:
     """Work for ``helpers`` more threads, in the order in which it was given; without any all is done where it is asked.
 
-    Who waits for a result helps meanwhile with what is shared. The threads begin with the first work and stay until
-    ``close``, or until nobody holds this any more.
+    The threads begin with the first work and stay until ``close``, or until nobody holds this any more.
     """
 
     def __init__(self, name: str, helpers: int = 1) -> None:
         self._helpers = max(0, helpers)
-        self._offers: deque[_Offer] = deque()
-        self._news = Condition()
         self._pool = ThreadPoolExecutor(self._helpers, name) if self._helpers else None
 
     @property
@@ -70,15 +46,12 @@ class Beside:
         later = self._pool.submit(work)
 
         def result() -> T:
-            if later.cancel():
-                return work()
-            self._help_until(later)
-            return later.result()
+            return work() if later.cancel() else later.result()
 
         return cache(result)
 
     def share(self, work: Callable[[S], None], parts: Iterable[S]) -> Iterable[None]:
-        """Do every part here, and also where a thread is free or waits; returns when all are done."""
+        """Do every part here, and also there as soon as a thread is free; returns when all are done."""
         waiting = deque(parts)
 
         def take() -> None:
@@ -90,16 +63,13 @@ class Beside:
                 work(part)
 
         helping: list[Future[None]] = []
-        offer = _Offer(take)
-        if self._pool and len(waiting) > 1:
+        if self._pool:
             helping = [self._pool.submit(take) for _ in range(min(self._helpers, len(waiting) - 1))]
-            helping.append(self._offered(offer))
         try:
             take()
         finally:
             begun = [later for later in helping if not later.cancel()]
             wait(begun)
-            self._withdraw(offer)
         for later in begun:
             later.result()
         return ()
@@ -114,32 +84,6 @@ class Beside:
 
         self.share(do, range(len(todo)))
         return [done[number] for number in range(len(todo))]
-
-    def _offered(self, offer: _Offer) -> Future[None]:
-        with self._news:
-            self._offers.append(offer)
-            self._news.notify()
-        return offer.done
-
-    def _withdraw(self, offer: _Offer) -> None:
-        with self._news:
-            if offer in self._offers:
-                self._offers.remove(offer)
-
-    def _help_until(self, later: Future[T]) -> None:
-        """Wait for a result, and take what is offered until then."""
-        later.add_done_callback(self._tell)
-        while True:
-            with self._news:
-                self._news.wait_for(lambda: later.done() or self._offers)
-                if later.done():
-                    return
-                offer = self._offers.popleft()
-            offer.take()
-
-    def _tell(self, _later: Future[T]) -> None:
-        with self._news:
-            self._news.notify_all()
 
 
 ALONE = Beside("alone", helpers=0)
