@@ -12,12 +12,14 @@ from torch.nn import functional
 
 from models.bank import Bank
 from models.scenery import backdrop, cast_shadow
+from models.shapes import hollow, printed, shapes, with_handle
 from models.warp import Random, fit_box, random_window, sample
 
 STILL = 0.5  # of the cutouts are set down as large and as sharp as they are
-PIERCED = 0.15  # of the cutouts have a hole
+HANDLED = 0.1  # of the cutouts have a handle put to them
+HOLLOWED = 0.08  # are rings or frames
+PIERCED = 0.15  # have a hole
 PRINTED = 0.25  # have a plain shape of any colour on them, so that not every plain shape is a hole
-CELL = 8  # px: how finely the place of either is drawn
 
 
 @dataclass(frozen=True)
@@ -105,47 +107,16 @@ def _compose(cutouts: Tensor, boxes: Tensor, scene: Tensor, random: Random) -> t
     # Premultiplied, so that the colour under alpha 0 leaves no dark rim.
     premultiplied = torch.cat([cutouts[:, :3] * cutouts[:, 3:], cutouts[:, 3:]], 1)
     placed = sample(premultiplied, theta, size, "zeros")
+    placed = with_handle(placed, HANDLED, random)
+    placed = placed * (1 - hollow(placed[:, 3:], HOLLOWED, random))
     placed = placed * (1 - shapes(placed[:, 3:], PIERCED, random))
     alpha = placed[:, 3:]
-    colour = printed(placed[:, :3], alpha, random)
+    colour = printed(placed[:, :3], alpha, PRINTED, random)
     own = colour.sum((2, 3), keepdim=True) / alpha.sum((2, 3), keepdim=True).clamp(min=1.0)
     alike = (random.uniform(n) < 0.1).view(-1, 1, 1, 1) * 0.8  # subject and scene of one colour, as white on white
     scene = scene * (1 - alike) + own * (0.85 + 0.3 * scene) * alike
     scene = cast_shadow(_seams(scene, alpha, random), alpha, random).clamp(0, 1)
     return scene * (1 - alpha) + colour, alpha
-
-
-def printed(colour: Tensor, alpha: Tensor, random: Random) -> Tensor:
-    """The premultiplied ``colour`` (n, 3, S, S) of subjects, some with a plain print on them.
-
-    What looks like a hole in all but its colour must not become one.
-    """
-    ink = random.uniform(3 * len(colour)).view(-1, 3, 1, 1)
-    there = shapes(alpha, PRINTED, random)
-    return colour * (1 - there) + alpha * ink * there
-
-
-def shapes(alpha: Tensor, share: float, random: Random) -> Tensor:
-    """An ellipse or a slot somewhere in a ``share`` of the subjects of ``alpha`` (n, 1, S, S): 1 inside it.
-
-    As holes in handles and rings, and as prints: turned, up to two fifths of the subject's size.
-    """
-    n, size = len(alpha), alpha.shape[-1]
-    chosen = random.uniform(n) < share
-    cells = size // CELL
-    at = random.among(functional.avg_pool2d(alpha, CELL).flatten(1) + 1e-6)
-    long = alpha.mean((1, 2, 3)).sqrt() * random.uniform(n, 0.1, 0.4)
-    short, angle = long * random.uniform(n, 0.3, 1.0), random.uniform(n, 0, torch.pi)
-    power = torch.where(random.uniform(n) < 0.5, 2.0, 5.0).view(-1, 1, 1)
-    place = (torch.arange(size, device=alpha.device) * 2 + 1) / size - 1
-    x = place.view(1, 1, -1) - ((at % cells * 2 + 1) / cells - 1).view(-1, 1, 1)
-    y = place.view(1, -1, 1) - ((at // cells * 2 + 1) / cells - 1).view(-1, 1, 1)
-    cos, sin = torch.cos(angle).view(-1, 1, 1), torch.sin(angle).view(-1, 1, 1)
-    across, along = ((cos * x + sin * y) / long.view(-1, 1, 1), (cos * y - sin * x) / short.view(-1, 1, 1))
-    outside = (across.abs() ** power + along.abs() ** power + 1e-9) ** (1 / power)
-    edge = short.view(-1, 1, 1) * size / 2  # px, so that the rim is one pixel wide
-    inside = ((1 - outside) * edge + 0.5).clamp(0, 1) * chosen.view(-1, 1, 1)
-    return inside.unsqueeze(1)
 
 
 def _seams(scene: Tensor, alpha: Tensor, random: Random) -> Tensor:

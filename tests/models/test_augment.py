@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="batches are drawn in torch, which the box does not carry")
 
-from models.augment import Batch, Mix, draw, jpeg, printed, shapes
+from models.augment import Batch, Mix, draw, jpeg
 from models.bank import Bank, bounding_boxes, load_bank
 from models.scenery import cast_shadow
 from models.warp import Random, fit_box, random_window, sample
@@ -76,29 +76,6 @@ def test_cutouts_that_are_only_moved_are_as_sharp_as_they_are() -> None:
         there = one[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         patches = [source[0, 0, 20:41, 10:33], source[0, 0, 20:41, 10:33].flip(1)]
         assert min(float((there - patch).abs().max()) for patch in patches if patch.shape == there.shape) < 1e-3
-
-
-def test_shapes_for_holes_and_prints_lie_in_the_share_of_subjects_that_was_asked_for() -> None:
-    alpha = torch.zeros(400, 1, 64, 64)
-    alpha[:, :, 16:48, 12:52] = 1
-    inside = shapes(alpha, 0.15, Random(CPU, 2, 1))
-    area = (inside * alpha).sum((1, 2, 3)) / alpha.sum((1, 2, 3))
-
-    assert inside.min() >= 0
-    assert inside.max() <= 1
-    assert 30 < (area > 0.01).sum() < 90
-    assert area.max() < 0.6
-
-
-def test_print_changes_the_colour_of_some_subjects_and_nothing_outside_them() -> None:
-    alpha = torch.zeros(400, 1, 64, 64)
-    alpha[:, :, 16:48, 12:52] = 1
-    plain = alpha * 0.5
-
-    inked = printed(plain.expand(-1, 3, -1, -1), alpha, Random(CPU, 2, 1))
-
-    assert not (inked * (1 - alpha)).any()
-    assert 60 < ((inked - plain).abs().amax((1, 2, 3)) > 0.05).sum() < 140
 
 
 def test_same_step_draws_the_same_pictures_and_another_step_others(bank: Bank) -> None:
