@@ -32,10 +32,8 @@ def trimap(mask: Float, radius: int) -> Trimap:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     lowest = cv2.erode(mask, kernel, borderType=cv2.BORDER_REPLICATE)
     highest = cv2.dilate(mask, kernel, borderType=cv2.BORDER_REPLICATE)
-    regions = np.full(mask.shape, UNKNOWN, np.uint8)
-    regions[lowest > SURE_ABOVE] = FOREGROUND
-    regions[highest < SURE_BELOW] = BACKGROUND
-    return regions
+    unsure = np.where(highest < SURE_BELOW, np.uint8(BACKGROUND), np.uint8(UNKNOWN))
+    return np.where(lowest > SURE_ABOVE, np.uint8(FOREGROUND), unsure)
 
 
 def in_between(gray: Mask) -> Mask:
@@ -69,9 +67,9 @@ def points(mask: Mask, left: int = 0, top: int = 0) -> tuple[Index, Index]:
     return at - y * np.int32(mask.shape[1]) + np.int32(left), y + np.int32(top)
 
 
-def scatter(pixels: Bytes8, at: Index, values: Bytes8) -> None:
-    """``pixels[at] = values`` of (M, C) and (N, C), both contiguous, in a seventh of the time for C = 3."""
-    whole = np.dtype((np.void, pixels.shape[1]))
+def scatter(pixels: Bytes8 | Float, at: NDArray[np.integer], values: Bytes8 | Float) -> None:
+    """``pixels[at] = values`` of (M, C) and (N, C), contiguous and of one type, in a part of the time."""
+    whole = np.dtype((np.void, pixels.strides[0]))
     np.put(pixels.view(whole)[:, 0], at.astype(np.intp), values.view(whole)[:, 0])
 
 

@@ -9,9 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from packshot.matting.band import scatter
+
 Float = NDArray[np.float32]
 Mask = NDArray[np.uint8]
 Index = NDArray[np.intp]
+Part = tuple[slice, slice]
 
 BORDER = cv2.BORDER_REFLECT
 PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
@@ -25,29 +28,23 @@ def box_mean(values: Float, radius: int) -> Float:
 
 @dataclass(frozen=True)
 class Guide:
-    """A picture (h, w, 3) float32 in [0, 1] and what its windows hold, which is known before there is a mask.
+    """A picture and what its windows of ``radius`` hold, which is known before there is a mask.
 
-    ``mean`` (h, w, 3) is that of every window of ``radius``; ``products`` are the windows' mean products of two
-    channels, six of (h, w), in the order of ``PAIRS``.
+    ``picture`` (h, w, 4) float32 has the colours in [0, 1] and 1, so that a model's value is the sum of its products
+    with it. ``means`` are those of every window, nine of (h, w): of the colours, and of their products by ``PAIRS``.
     """
 
     picture: Float
     radius: int
-    mean: Float
-    products: tuple[Float, ...]
+    means: tuple[Float, ...]
 
     @classmethod
-    def of(cls, picture: Float, radius: int) -> "Guide":
-        """Look into all windows."""
-        channels = cv2.split(picture)
-        products = (cv2.multiply(channels[i], channels[j]) for i, j in PAIRS)
-        means = tuple(box_mean(np.asarray(product, np.float32), radius) for product in products)
-        return cls(picture, radius, box_mean(picture, radius), means)
-
-    def part(self, inside: tuple[slice, slice]) -> "Guide":
-        """Some rows and columns, with what their windows hold of the whole."""
-        products = tuple(product[inside] for product in self.products)
-        return Guide(self.picture[inside], self.radius, self.mean[inside], products)
+    def of(cls, rgb: Float, radius: int) -> "Guide":
+        """Look into all windows of a picture (h, w, 3) float32 in [0, 1]."""
+        channels = cv2.split(rgb)
+        held = [*channels, *(cv2.multiply(channels[i], channels[j]) for i, j in PAIRS)]
+        means = tuple(box_mean(np.asarray(values, np.float32), radius) for values in held)
+        return cls(np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA), np.float32), radius, means)  # whose alpha is 1
 
 
 def fit_linear_model(guide: Guide, mask: Float, eps: float, where: Mask | None = None) -> Float:
@@ -57,36 +54,41 @@ def fit_linear_model(guide: Guide, mask: Float, eps: float, where: Mask | None =
     Per window k: a_k = (Sigma_k + eps I)^-1 cov_k(guide, mask), b_k = mean(mask) - a_k . mean(guide); channels 0-2 are
     the mean of a_k over the window, channel 3 that of b_k. With ``where`` only its non-zero pixels come out right.
     """
-    if where is None:
-        return _fit(guide, mask, eps, None)
     model = np.zeros((*mask.shape, 4), np.float32)
-    windows = _dilate(where, guide.radius)
+    windows = np.ones(mask.shape, np.uint8) if where is None else _dilate(where, guide.radius)
     part = around(windows, guide.radius)
     if windows[part].size:
-        model[part] = _fit(guide.part(part), mask[part], eps, np.flatnonzero(windows[part]))
+        model[part] = _fit(guide, mask, eps, part, np.flatnonzero(windows[part]))
     return model
 
 
-def _fit(guide: Guide, mask: Float, eps: float, needed: Index | None) -> Float:
-    """The models of a picture whose windows are ``needed``, or all."""
-    radius = guide.radius
-    mean_guide = _gather(guide.mean, needed)
-    mean_mask = _gather(box_mean(mask, radius), needed)
-    products = np.asarray(cv2.multiply(guide.picture, cv2.merge([mask, mask, mask])), np.float32)
-    covariance = _gather(box_mean(products.reshape(guide.picture.shape), radius), needed) - mean_guide * mean_mask
-    a = _solve_symmetric(_sigma(guide, mean_guide, eps, needed), covariance)
-    fitted = np.stack([*a, mean_mask - (a * mean_guide).sum(axis=0)], axis=1)
-    return box_mean(_spread(fitted, needed, mask.size).reshape(*mask.shape, 4), radius)
+def _fit(guide: Guide, mask: Float, eps: float, part: Part, needed: Index) -> Float:
+    """The models of a part of a picture, of whose pixels ``needed`` are those that have a window."""
+    mean_guide, mean_products = np.split(_means(guide, part, needed), (3,))
+    coverage = np.ascontiguousarray(mask[part])
+    products = np.asarray(cv2.multiply(guide.picture[part], cv2.merge([coverage] * 4)), np.float32)
+    *mean_both, mean_mask = np.ascontiguousarray(box_mean(products, guide.radius).reshape(-1, 4).take(needed, axis=0).T)
+    covariance = mean_both - mean_guide * mean_mask
+    a = _solve_symmetric(_sigma(mean_guide, mean_products, eps), covariance)
+    fitted = np.zeros((coverage.size, 4), np.float32)
+    scatter(fitted, needed, np.stack([*a, mean_mask - (a * mean_guide).sum(axis=0)], axis=1))
+    return box_mean(fitted.reshape(*coverage.shape, 4), guide.radius)
 
 
-def around(where: Mask, margin: int) -> tuple[slice, slice]:
+def evaluate(model: Float, picture: Float) -> Float:
+    """The values a . guide + b, (h, w), of models (h, w, 4) and the ``picture`` of a guide."""
+    red, green, blue, offset = cv2.split(cv2.multiply(model, picture))
+    return np.asarray(red + green + blue + offset, np.float32)
+
+
+def around(where: Mask, margin: int) -> Part:
     """Rows and columns of all non-zero pixels of a mask (h, w) and of ``margin`` px around them."""
     left, top, width, height = cv2.boundingRect(where)
     if not width:
         return slice(0), slice(0)
     return (
-        slice(max(0, top - margin), top + height + margin),
-        slice(max(0, left - margin), left + width + margin),
+        slice(max(0, top - margin), min(top + height + margin, where.shape[0])),
+        slice(max(0, left - margin), min(left + width + margin, where.shape[1])),
     )
 
 
@@ -95,26 +97,18 @@ def _dilate(where: Mask, radius: int) -> Mask:
     return np.asarray(cv2.dilate(where, np.ones((size, size), np.uint8)), np.uint8)
 
 
-def _gather(values: Float, needed: Index | None) -> Float:
-    """The needed pixels, or all, of (h, w) as (n,), of (h, w, C) as (C, n)."""
-    flat = values.reshape(-1, *values.shape[2:])
-    return np.ascontiguousarray((flat if needed is None else flat.take(needed, axis=0)).T)
+def _means(guide: Guide, part: Part, needed: Index) -> Float:
+    """The guide's means, (9, n), at the ``needed`` pixels of a part."""
+    (top, left), width = (side.start for side in part), part[1].stop - part[1].start
+    at = (needed // width + top) * guide.picture.shape[1] + needed % width + left
+    return np.stack([plane.take(at) for plane in guide.means])
 
 
-def _spread(values: Float, needed: Index | None, count: int) -> Float:
-    """What was gathered at its place among ``count`` pixels, zero at the others; (count, C)."""
-    if needed is None:
-        return values
-    whole = np.zeros((count, values.shape[1]), np.float32)
-    whole[needed] = values
-    return whole
-
-
-def _sigma(guide: Guide, mean: Float, eps: float, needed: Index | None) -> list[Float]:
-    """The six different entries of Sigma + eps I at the needed pixels: rr, rg, rb, gg, gb, bb."""
+def _sigma(mean: Float, products: Float, eps: float) -> list[Float]:
+    """The six different entries of Sigma + eps I, rr, rg, rb, gg, gb, bb, from means of colours and of products."""
     entries: list[Float] = []
-    for (i, j), product in zip(PAIRS, guide.products, strict=True):
-        entry = _gather(product, needed) - mean[i] * mean[j]
+    for (i, j), product in zip(PAIRS, products, strict=True):
+        entry = product - mean[i] * mean[j]
         entries.append(entry + np.float32(eps) if i == j else entry)
     return entries
 

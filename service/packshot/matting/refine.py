@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import UNKNOWN, Run, Trimap, in_between, points, sample, strips, trimap
-from packshot.matting.guided import Guide, around, fit_linear_model
+from packshot.matting.band import Run, Trimap, in_between, points, sample, strips, trimap
+from packshot.matting.guided import Guide, around, evaluate, fit_linear_model
 from packshot.matting.tensor import stretch
 
 Float = NDArray[np.float32]
@@ -90,19 +90,20 @@ def coarse_matte(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSetting
 
 
 def matte_from(guides: Guides, mask: Float, profile: Profile, settings: EdgeSettings) -> Matte:
-    """Sharpen a coarse mask (h, w) in [0, 1] to a matte at twice its resolution."""
+    """Sharpen a coarse mask (h, w) in [0, 1] to a matte at twice its resolution; where it is sure it stays."""
     height, width = guides.fine.picture.shape[:2]
-    soft = softness(mask, profile, settings)
-    model = fit_linear_model(guides.coarse, mask, settings.eps)
-    soft_here = np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-    *slopes, offset = cv2.split(cv2.resize(model, (width, height), interpolation=cv2.INTER_LINEAR))
-    value = np.asarray(offset, np.float32)
-    for slope, channel in zip(slopes, cv2.split(guides.fine.picture), strict=True):
-        value += slope * channel
-    alpha = _stretch(value, _margin(soft_here, settings.hard_stretch[0], settings.soft_stretch[0]))
-    sure = cv2.resize(trimap(mask, settings.band_radius), (width, height), interpolation=cv2.INTER_NEAREST)
-    alpha = np.where(sure == UNKNOWN, alpha, sure.astype(np.float32) / 255).astype(np.float32)
-    return Matte(guides.fine, alpha, trimap(alpha, settings.fine_band_radius), soft_here)
+    soft = _enlarged(softness(mask, profile, settings), width, height)
+    sure = trimap(mask, settings.band_radius)
+    model = fit_linear_model(guides.coarse, mask, settings.eps, _and_beside(in_between(sure)))
+    regions = np.asarray(cv2.resize(sure, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+    alpha, unsure = _unit(regions), in_between(regions)
+    part = around(unsure, settings.fine_band_radius)
+    if alpha[part].size:
+        enlarged = _enlarged(model, width, height)
+        margin = _margin(soft[part], settings.hard_stretch[0], settings.soft_stretch[0])
+        cv2.copyTo(_stretch(evaluate(enlarged[part], guides.fine.picture[part]), margin), unsure[part], alpha[part])
+        regions[part] = trimap(alpha[part], settings.fine_band_radius)
+    return Matte(guides.fine, alpha, regions, soft)
 
 
 def fine_alpha(rgb: RGB8, matte: Matte, settings: EdgeSettings, model: Float | None = None) -> Alpha8:
@@ -131,14 +132,14 @@ def subject_alpha(
     colours, values = rgb.reshape(-1, 3), alpha.reshape(-1)
     linear = fine_model(matte, settings) if model is None else model
 
-    def evaluate(part: slice) -> None:
+    def see(part: slice) -> None:
         x, y = points(in_between(alpha[part]), left, top + part.start)
         if len(x):
             seen = colours.take(y * np.int32(width) + x, axis=0)
             at = (y - np.int32(top)) * np.int32(len(columns)) + x - np.int32(left)
             values[at.astype(np.intp)] = _evaluate(sample(linear, x, y, height, width), seen)
 
-    deque(run(evaluate, strips(0, len(rows), STRIP_OF_ALPHA)), maxlen=0)
+    deque(run(see, strips(0, len(rows), STRIP_OF_ALPHA)), maxlen=0)
     return (left, top, len(columns), len(rows)), alpha
 
 
@@ -185,14 +186,20 @@ def refine_alpha(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSetting
 
 def fine_model(matte: Matte, settings: EdgeSettings) -> Float:
     """Linear models of the matte for 8-bit pixels and 8-bit alpha, stretch included; (h, w, 4), right in the band."""
-    near_band = np.asarray(cv2.dilate(in_between(matte.regions), np.ones((3, 3), np.uint8)), np.uint8)
+    near_band = _and_beside(in_between(matte.regions))
     model = fit_linear_model(matte.guide, matte.alpha, settings.eps, near_band)
-    margin = _margin(matte.softness, settings.hard_stretch[1], settings.soft_stretch[1])
-    gain = 1.0 / (1.0 - 2.0 * margin)
     part = around(near_band, 0)
-    model[part][..., 3] = (model[part][..., 3] - margin[part]) * 255
-    model[part] *= gain[part][..., None]
+    if model[part].size:
+        margin = _margin(matte.softness[part], settings.hard_stretch[1], settings.soft_stretch[1])
+        gain = 1.0 / (1.0 - 2.0 * margin)
+        model[part] *= np.asarray(cv2.merge([gain, gain, gain, 255 * gain]), np.float32)
+        model[part][..., 3] -= 255 * margin * gain
     return model
+
+
+def _and_beside(where: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Non-zero pixels and those around them, which enlarging bilinearly looks at."""
+    return np.asarray(cv2.dilate(where, np.ones((3, 3), np.uint8)), np.uint8)
 
 
 def softness(mask: Float, profile: Profile, settings: EdgeSettings) -> Float:
@@ -216,6 +223,10 @@ def _margin(softness: Float, hard: float, soft: float) -> Float:
 
 def _stretch(value: Float, margin: Float) -> Float:
     return np.asarray(np.clip((value - margin) / (1 - 2 * margin), 0, 1), np.float32)
+
+
+def _enlarged(values: Float, width: int, height: int) -> Float:
+    return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _unit(rgb: RGB8) -> Float:

@@ -11,6 +11,7 @@ from packshot.domain import Decision, Verdict
 
 Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -47,28 +48,32 @@ def judge(mask: Float, small: RGB8, bbox: tuple[int, int, int, int] | None, limi
 def measure(mask: Float, small: RGB8) -> dict[str, float]:
     """The scores by name, each a share in [0, 1] unless its name says otherwise."""
     solid = mask > 0.5
-    area = max(float(solid.mean()), 1e-6)
-    inner = cv2.erode(solid.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
-    outer = cv2.dilate(solid.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    inner, outer = ~_grown(~solid), _grown(solid)
     unsure = (mask > 0.1) & (mask < 0.9) & (inner | ~outer)
+    clipped = cv2.inRange(small, np.full(3, 254.0), np.full(3, 255.0)) > 0
+    area = max(1, int(np.count_nonzero(solid)))
     border = np.concatenate([solid[0], solid[-1], solid[:, 0], solid[:, -1]])
     return {
         "coverage": float(solid.mean()),
         "peak": float(mask.max()),
-        "unsure": min(float(unsure.mean()) / area, 1.0),
+        "unsure": min(int(np.count_nonzero(unsure)) / area, 1.0),
         "touching": float(border.mean()),
-        "rim_contrast": _rim_contrast(small, solid, inner, outer),
-        "clipped": float((small[solid] >= 254).all(axis=-1).mean()) if solid.any() else 0.0,
+        "rim_contrast": _rim_contrast(small, solid & ~inner, outer & ~solid),
+        "clipped": int(np.count_nonzero(clipped & solid)) / area,
     }
 
 
-def _rim_contrast(small: RGB8, solid: NDArray[np.bool_], inner: NDArray[np.bool_], outer: NDArray[np.bool_]) -> float:
-    """Mean colour distance, in [0, 1], between the strips just inside and just outside the outline."""
-    inside, outside = solid & ~inner, outer & ~solid
+def _grown(mask: Mask) -> Mask:
+    """The mask and two pixels around it."""
+    return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((5, 5), np.uint8)), np.uint8).view(np.bool_)
+
+
+def _rim_contrast(small: RGB8, inside: Mask, outside: Mask) -> float:
+    """Distance in [0, 1] between the mean colours of the strips just inside and just outside the outline."""
     if not inside.any() or not outside.any():
         return 1.0
-    difference = small[inside].mean(axis=0) - small[outside].mean(axis=0)
-    return float(np.abs(difference).max() / 255)
+    means = [np.array(cv2.mean(small, strip.view(np.uint8))) for strip in (inside, outside)]
+    return float(np.abs(means[0] - means[1]).max() / 255)
 
 
 def _checks(scores: dict[str, float], limits: Thresholds) -> list[tuple[bool, str]]:
