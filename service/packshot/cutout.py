@@ -19,9 +19,8 @@ from packshot.matting.cleanup import drop_specks, split_subjects
 from packshot.matting.foreground import (
     Colours,
     ColourSettings,
-    colours_of_clean_edges,
+    colours_by_mean,
     estimate_colours,
-    half_will_do,
 )
 from packshot.matting.plate import PlateSettings, PlateState, fit_plate
 from packshot.matting.plate_matte import alpha_on_plate, matte_on_plate
@@ -190,19 +189,18 @@ class Cutter:
         return result if plate is None else _held(result, str(known))
 
     def _by_guide(self, views: "_Views", matte: Matte, options: CutOptions, clock: StageClock) -> "_Known":
-        """Alpha as the photo's own pixels tell, and colours, of soft edges first: those take longer than alpha."""
+        """Alpha as the photo's own pixels tell; colours by its average, or beside it where the photo is no larger."""
         with clock.stage("edges"):
             model = fine_model(matte, options.edges)
+        if views.near is None:
             see = partial(fine_alpha, matte=matte, settings=options.edges, model=model)
-            line = views.near if views.near is not None and half_will_do(see(views.near), options.colours) else None
-        if line is None:
-            colours = self._aside(clock, "colour", partial(_soft_colours, views, see, options))
+            colours = self._aside(clock, "colour", partial(_working_colours, views, see, options))
         pixels = views.whole().pixels
         with clock.stage("edges"):
             box, alpha = subject_alpha(pixels, matte, options.edges, model, self._beside.share)
-        if line is not None:
-            mean = mean_alpha(alpha, box, pixels.shape, line.shape)
-            colours = self._aside(clock, "colour", partial(colours_of_clean_edges, line, mean, options.colours))
+        if views.near is not None:
+            mean = mean_alpha(alpha, box, pixels.shape, views.near.shape)
+            colours = self._aside(clock, "colour", partial(colours_by_mean, views.near, mean, options.colours))
         return _Known(matte, colours, box, alpha)
 
     def decode(self, data: bytes, options: CutOptions | None = None) -> Photo:
@@ -349,7 +347,7 @@ def _inside(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     return picture[top : top + height, left : left + width]
 
 
-def _soft_colours(views: _Views, see: Callable[[RGB8], Alpha8], options: CutOptions) -> Colours:
+def _working_colours(views: _Views, see: Callable[[RGB8], Alpha8], options: CutOptions) -> Colours:
     small = views.small()
     return estimate_colours(small, see(small), options.colours)
 

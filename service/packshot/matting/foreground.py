@@ -100,20 +100,16 @@ def estimate_colours(rgb: RGB8, alpha: Alpha8, settings: ColourSettings | None =
     return _estimate(rgb, alpha, settings, _Course(coarsest=8, coarse=settings.sizes, dense=dense, around=96))
 
 
-def half_will_do(alpha: Alpha8, settings: ColourSettings | None = None) -> bool:
-    """Whether the alpha of a picture at half the size that ``estimate_colours`` takes has clean edges alone."""
-    settings = settings or ColourSettings()
-    return max(alpha.shape) <= FINE_ABOVE and _is_clean(alpha, settings.tile // 2, settings)
+def colours_by_mean(rgb: RGB8, mean: Alpha8, settings: ColourSettings | None = None) -> Colours:
+    """Foreground and background of a photo of which ``rgb`` (h, w, 3) is an eighth or so, uint8.
 
-
-def colours_of_clean_edges(rgb: RGB8, mean: Alpha8, settings: ColourSettings | None = None) -> Colours:
-    """``estimate_colours`` of a picture at half the size that it takes, for which ``half_will_do``.
-
-    ``mean`` is the average of the whole photo's alpha: an edge that was sharpened at so small a size would leave
-    background in what counts as the subject.
+    ``mean`` (h, w) uint8 is the average of the whole photo's alpha: an edge that was sharpened at so small a size would
+    leave background in what counts as the subject. With a network's alpha a larger picture gives no better colours.
     """
     settings = settings or ColourSettings()
-    return _estimate(rgb, mean, settings, _beside_a_line(settings))
+    if _is_clean(mean, settings.tile // 2, settings):
+        return _estimate(rgb, mean, settings, _beside_a_line(settings))
+    return _estimate(rgb, mean, settings, _Course(coarsest=8, coarse=settings.sizes, dense=0.0, around=48))
 
 
 def _beside_a_line(settings: ColourSettings) -> _Course:
