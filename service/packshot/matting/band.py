@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -106,17 +107,25 @@ def sample(coarse: Float | Bytes8, x: Index | Float, y: Index | Float, height: i
 
     Sample centres sit at (i + .5) / length, as in ``cv2.resize``.
     """
-    return samples((coarse,), x, y, height, width)[0]
+    values = _remapped((coarse,), x, y, height, width)[0]
+    return np.asarray(values, np.float32).reshape(values.shape[0] * REMAP_COLUMNS, -1)[: len(x)]
 
 
-def samples(
+def channels_at(
+    pictures: Sequence[Bytes8], x: Index | Float, y: Index | Float, height: int, width: int
+) -> list[list[Bytes8]]:
+    """What ``sample`` gives of some pictures (h, w, 3) uint8 of one size, rounded, channel by channel (N,)."""
+    values = _remapped(pictures, x, y, height, width)
+    return [[np.asarray(channel, np.uint8).reshape(-1)[: len(x)] for channel in cv2.split(part)] for part in values]
+
+
+def _remapped(
     pictures: Sequence[Float | Bytes8], x: Index | Float, y: Index | Float, height: int, width: int
-) -> list[Float]:
-    """``sample`` of each of some pictures of one size."""
+) -> list[Any]:
+    """Values at the pixels in rows of ``REMAP_COLUMNS``, and behind them some of no use."""
     rows, columns = pictures[0].shape[:2]
     map_x, map_y = (_places(values, scale) for values, scale in ((x, columns / width), (y, rows / height)))
-    values = (cv2.remap(part, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for part in pictures)
-    return [np.asarray(part, np.float32).reshape(map_x.size, -1)[: len(x)] for part in values]
+    return [cv2.remap(part, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for part in pictures]
 
 
 def _places(values: Index | Float, scale: float) -> Float:

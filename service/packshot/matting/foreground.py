@@ -6,24 +6,28 @@ on in tiles that hold an edge, the last correction uses the photo's own pixels.
 """
 
 from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import Index, Place, Run, in_between, points, samples, scatter, strips
+from packshot.matting.band import STRIP, Index, Mask, Place, Run, channels_at, in_between, points, scatter, strips
 from packshot.matting.tiles import TileGrid, held
 
 Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
 Alpha8 = NDArray[np.uint8]
+Channels = Sequence[NDArray[np.uint8]]
 
 TINY = np.float32(1e-4)
 WHOLE_BELOW = 160  # px of the longer side: levels as small as this are not cut into tiles
 FINE_ABOVE = 640  # px of the longer side: in such a picture a clean edge is a thin line
 FEW = 0.1  # of the tiles with an edge
+SOFT_TOGETHER = 65_536  # soft pixels that are coloured at once
+LEAST_STRIP = 128  # rows; beside another thread every small call waits for the interpreter
 
 
 @dataclass(frozen=True)
@@ -190,15 +194,17 @@ def decontaminate(rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | Non
     of the picture that ``colours`` are of this is, at whatever scale; all of it where that is None.
     """
     rgba = np.zeros((*alpha.shape, 4), np.uint8)
-    pixels = rgba.reshape(-1, 4)
+    pixels, where = rgba.reshape(-1, 4), in_between(alpha)
 
     def colour(rows: slice) -> None:
         opaque = cv2.cvtColor(rgb[rows], cv2.COLOR_RGB2RGBA)
         cv2.copyTo(cv2.insertChannel(alpha[rows], opaque, 3), alpha[rows], rgba[rows])
-        x, y, coverage, foreground = _soft_pixels(rgb, alpha, colours, place, rows)
-        scatter(pixels, _flat(x, y, alpha.shape[1]), np.column_stack([foreground, coverage]))
+        soft = _soft_pixels(rgb, alpha, colours, place, points(where[rows], 0, rows.start))
+        if len(soft.x):
+            rgba8 = _interleaved([*map(_bytes, soft.channels()), soft.alpha])
+            scatter(pixels, _flat(soft.x, soft.y, alpha.shape[1]), rgba8)
 
-    deque(run(colour, strips(0, alpha.shape[0])), maxlen=0)
+    deque(run(colour, _strips(where)), maxlen=0)
     return rgba
 
 
@@ -213,45 +219,78 @@ def lay_subject(
 ) -> None:
     """``decontaminate`` laid on a ``canvas`` (H, W, 3) of one colour, its top left pixel at ``corner`` (x, y)."""
     left, top = corner
-    pixels, below = canvas.reshape(-1, 3), canvas[0, 0].astype(np.float32)
+    pixels, below, where = canvas.reshape(-1, 3), canvas[0, 0].astype(np.float32), in_between(alpha)
 
     def mix(rows: slice) -> None:
         there = canvas[top + rows.start : top + rows.stop, left : left + alpha.shape[1]]
         cv2.copyTo(rgb[rows], alpha[rows], there)
-        x, y, coverage, foreground = _soft_pixels(rgb, alpha, colours, place, rows)
-        if len(x):
-            share = _three(_unit(coverage))
-            at = _flat(x + np.int32(left), y + np.int32(top), canvas.shape[1])
-            scatter(pixels, at, _rounded(foreground * share + below * (1 - share)))
+        soft = _soft_pixels(rgb, alpha, colours, place, points(where[rows], 0, rows.start))
+        if len(soft.x):
+            a = _unit(soft.alpha)
+            mixed = (channel * a + under * (1 - a) for channel, under in zip(soft.channels(), below, strict=True))
+            at = _flat(soft.x + np.int32(left), soft.y + np.int32(top), canvas.shape[1])
+            scatter(pixels, at, _interleaved([*map(_bytes, mixed)]))
 
-    deque(run(mix, strips(0, alpha.shape[0])), maxlen=0)
+    deque(run(mix, _strips(where)), maxlen=0)
+
+
+@dataclass(frozen=True)
+class _SoftPixels:
+    """Columns ``x``, rows ``y`` and alpha (N,) of some of the pixels between 0 and 255.
+
+    Colours are kept channel by channel, each (N,): ``image`` what was photographed, and the estimates.
+    """
+
+    x: Index
+    y: Index
+    alpha: Alpha8
+    image: Channels = ()
+    foreground: Channels = ()
+    background: Channels = ()
+
+    def channels(self) -> Iterator[Float]:
+        """F + a (I - a F - (1 - a) B), whole numbers of 0 to 255: the foreground that explains the pixel better."""
+        a = _unit(self.alpha)
+        of_foreground, of_background = 1 - a * a, a * a - a
+        for image, foreground, background in zip(self.image, self.foreground, self.background, strict=True):
+            value = foreground * of_foreground
+            value += background * of_background
+            value += image * a
+            yield np.rint(np.clip(value, 0, 255, out=value), out=value)
 
 
 def _soft_pixels(
-    rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | None, rows: slice
-) -> tuple[Index, Index, Alpha8, RGB8]:
-    """Column (N,), row (N,), alpha (N,) and own colour (N, 3) of the pixels between 0 and 255 in some rows."""
-    x, y = points(in_between(alpha[rows]), 0, rows.start)
+    rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | None, where: tuple[Index, Index]
+) -> _SoftPixels:
+    x, y = where
     at = _flat(x, y, alpha.shape[1])
-    image, coverage = rgb.reshape(-1, 3).take(at, axis=0), alpha.reshape(-1).take(at)
+    coverage = alpha.reshape(-1).take(at)
     if not len(x):
-        return x, y, coverage, image
+        return _SoftPixels(x, y, coverage)
     near = (place or Place.whole(*alpha.shape)).within(x, y, *alpha.shape)
-    foreground, background = samples((colours.foreground, colours.background), *near)
-    return x, y, coverage, _corrected(image, _unit(coverage), foreground, background)
+    foreground, background = channels_at((colours.foreground, colours.background), *near)
+    image = cv2.split(rgb.reshape(-1, 3).take(at, axis=0).reshape(-1, 1, 3))
+    return _SoftPixels(x, y, coverage, [np.asarray(part, np.uint8)[:, 0] for part in image], foreground, background)
+
+
+def _strips(where: Mask) -> Iterator[slice]:
+    """Strips of so many rows that what is computed of their soft pixels, non-zero in ``where``, stays in the cache."""
+    per_row = cv2.countNonZero(where) / len(where) if where.size else 0.0
+    return strips(0, len(where), min(STRIP, max(LEAST_STRIP, int(SOFT_TOGETHER / max(per_row, 1.0)))))
+
+
+def _bytes(channel: Float) -> NDArray[np.uint8]:
+    """The nearest of 0 to 255."""
+    return np.asarray(cv2.convertScaleAbs(channel), np.uint8).reshape(-1)
+
+
+def _interleaved(channels: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Channels (N,) each as (N, C)."""
+    return np.asarray(cv2.merge(channels), np.uint8).reshape(-1, len(channels))
 
 
 def _flat(x: Index, y: Index, width: int) -> Index:
     return np.asarray(y * np.int32(width) + x, np.int32)
-
-
-def _corrected(image: RGB8, a: Float, foreground: Float, background: Float) -> RGB8:
-    """F + a (I - a F - (1 - a) B), clipped, in 1/255 (N, 3): the foreground that explains the pixel better."""
-    foreground *= _three(1 - a * a)
-    foreground += image * _three(a)
-    background *= _three(a * (1 - a))
-    foreground -= background
-    return _rounded(foreground)
 
 
 def _halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -265,11 +304,6 @@ def _enlarged(picture: RGB8, like: Alpha8) -> RGB8:
     """Where ``_halved`` took a picture of that size to, at that size."""
     height, width = like.shape
     return np.asarray(cv2.resize(picture, (2 * picture.shape[1], 2 * picture.shape[0])), np.uint8)[:height, :width]
-
-
-def _three(values: Float) -> Float:
-    """The values three times over, as a last axis."""
-    return np.asarray(cv2.merge([values, values, values]), np.float32).reshape(*values.shape, 3)
 
 
 def _power(values: Float, power: int) -> Float:
@@ -289,8 +323,3 @@ def _blur(planes: Float, size: int) -> Float:
 
 def _unit(values: NDArray[np.uint8]) -> Float:
     return np.multiply(values, np.float32(1 / 255), dtype=np.float32)
-
-
-def _rounded(values: Float) -> NDArray[np.uint8]:
-    """The nearest of 0 to 255; values below are 0."""
-    return np.asarray(cv2.convertScaleAbs(np.maximum(values, 0, out=values)), np.uint8)
