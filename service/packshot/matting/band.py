@@ -21,7 +21,9 @@ Run = Callable[[Callable[[slice], None], Iterable[slice]], Iterable[None]]
 BACKGROUND, UNKNOWN, FOREGROUND = 0, 128, 255
 SURE_ABOVE = 0.95
 SURE_BELOW = 0.05
-STRIP = 512
+STRIP = 512  # rows
+LEAST_STRIP = 128  # beside another thread every small call waits for the interpreter
+TOGETHER = 65_536  # pixels that are worked on at once, so that what is computed of them stays in the cache
 REMAP_COLUMNS = 256
 
 
@@ -39,6 +41,8 @@ def trimap(mask: Float, radius: int) -> Trimap:
 
 def in_between(gray: Mask) -> Mask:
     """255 where an 8-bit alpha or trimap (H, W) is neither 0 nor 255, else 0."""
+    if not gray.size:  # which OpenCV refuses
+        return np.zeros_like(gray)
     return np.asarray(cv2.inRange(gray, np.array(1.0), np.array(254.0)), np.uint8)
 
 
@@ -46,6 +50,12 @@ def strips(start: int, stop: int, rows: int = STRIP) -> Iterator[slice]:
     """Cut rows ``start`` to ``stop`` into slices of at most ``rows``; it bounds the memory of full-resolution work."""
     for top in range(start, stop, rows):
         yield slice(top, min(top + rows, stop))
+
+
+def strips_by_need(where: Mask) -> Iterator[slice]:
+    """``strips`` of all rows of a mask (H, W), shorter ones where many of its pixels are not zero."""
+    per_row = cv2.countNonZero(where) / len(where) if where.size else 0.0
+    return strips(0, len(where), min(STRIP, max(LEAST_STRIP, int(TOGETHER / max(per_row, 1.0)))))
 
 
 def plain(height: int, width: int, colour: tuple[int, int, int]) -> RGB8:

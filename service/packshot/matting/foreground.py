@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import STRIP, Index, Mask, Place, Run, channels_at, in_between, points, scatter, strips
+from packshot.matting.band import Index, Place, Run, channels_at, in_between, points, scatter, strips_by_need
 from packshot.matting.tiles import TileGrid, held
 
 Float = NDArray[np.float32]
@@ -26,8 +26,6 @@ TINY = np.float32(1e-4)
 WHOLE_BELOW = 160  # px of the longer side: levels as small as this are not cut into tiles
 FINE_ABOVE = 640  # px of the longer side: in such a picture a clean edge is a thin line
 FEW = 0.1  # of the tiles with an edge
-SOFT_TOGETHER = 65_536  # soft pixels that are coloured at once
-LEAST_STRIP = 128  # rows; beside another thread every small call waits for the interpreter
 
 
 @dataclass(frozen=True)
@@ -204,7 +202,7 @@ def decontaminate(rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | Non
             rgba8 = _interleaved([*map(_bytes, soft.channels()), soft.alpha])
             scatter(pixels, _flat(soft.x, soft.y, alpha.shape[1]), rgba8)
 
-    deque(run(colour, _strips(where)), maxlen=0)
+    deque(run(colour, strips_by_need(where)), maxlen=0)
     return rgba
 
 
@@ -231,7 +229,7 @@ def lay_subject(
             at = _flat(soft.x + np.int32(left), soft.y + np.int32(top), canvas.shape[1])
             scatter(pixels, at, _interleaved([*map(_bytes, mixed)]))
 
-    deque(run(mix, _strips(where)), maxlen=0)
+    deque(run(mix, strips_by_need(where)), maxlen=0)
 
 
 @dataclass(frozen=True)
@@ -271,12 +269,6 @@ def _soft_pixels(
     foreground, background = channels_at((colours.foreground, colours.background), *near)
     image = cv2.split(rgb.reshape(-1, 3).take(at, axis=0).reshape(-1, 1, 3))
     return _SoftPixels(x, y, coverage, [np.asarray(part, np.uint8)[:, 0] for part in image], foreground, background)
-
-
-def _strips(where: Mask) -> Iterator[slice]:
-    """Strips of so many rows that what is computed of their soft pixels, non-zero in ``where``, stays in the cache."""
-    per_row = cv2.countNonZero(where) / len(where) if where.size else 0.0
-    return strips(0, len(where), min(STRIP, max(LEAST_STRIP, int(SOFT_TOGETHER / max(per_row, 1.0)))))
 
 
 def _bytes(channel: Float) -> NDArray[np.uint8]:

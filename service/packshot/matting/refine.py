@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import Run, Trimap, in_between, points, sample, strips, trimap
+from packshot.matting.band import Run, Trimap, in_between, points, sample, strips_by_need, trimap
 from packshot.matting.guided import Guide, around, evaluate, fit_linear_model
 from packshot.matting.tensor import stretch
 
@@ -23,7 +23,6 @@ Index = NDArray[np.intp]
 Box = tuple[int, int, int, int]
 
 NO_OUTLINE = 1e-3
-STRIP_OF_ALPHA = 512  # rows; beside another thread every small call waits for the interpreter
 
 
 class Profile(StrEnum):
@@ -130,16 +129,16 @@ def subject_alpha(
     top, rows = _nearest(y0, down, matte.regions.shape[0], height)
     alpha = matte.regions.take(columns, axis=1).take(rows, axis=0)
     colours, values = rgb.reshape(-1, 3), alpha.reshape(-1)
-    linear = fine_model(matte, settings) if model is None else model
+    linear, where = fine_model(matte, settings) if model is None else model, in_between(alpha)
 
     def see(part: slice) -> None:
-        x, y = points(in_between(alpha[part]), left, top + part.start)
+        x, y = points(where[part], left, top + part.start)
         if len(x):
             seen = colours.take(y * np.int32(width) + x, axis=0)
             at = (y - np.int32(top)) * np.int32(len(columns)) + x - np.int32(left)
             values[at.astype(np.intp)] = _evaluate(sample(linear, x, y, height, width), seen)
 
-    deque(run(see, strips(0, len(rows), STRIP_OF_ALPHA)), maxlen=0)
+    deque(run(see, strips_by_need(where)), maxlen=0)
     return (left, top, len(columns), len(rows)), alpha
 
 
