@@ -189,7 +189,7 @@ class Cutter:
         return result if plate is None else _held(result, str(known))
 
     def _by_guide(self, views: "_Views", matte: Matte, options: CutOptions, clock: StageClock) -> "_Known":
-        """Alpha as the photo's own pixels tell; colours by its average, or beside it where the photo is no larger."""
+        """Alpha as the photo's own pixels tell; colours by its average, in a small photo beside it."""
         with clock.stage("edges"):
             model = fine_model(matte, options.edges)
         if views.near is None:
