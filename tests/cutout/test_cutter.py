@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -199,6 +200,21 @@ def test_a_plate_that_fits_lowers_the_error(scene: Scene) -> None:
 
     assert by_plate.verdict.reasons == ()
     assert sad(by_plate, scene) < sad(without, scene)
+
+
+def test_a_hole_that_the_network_filled_holds_the_cutout_and_a_plate_opens_it() -> None:
+    ring = make_scene("ring", 600, 800, 3)
+    outlines, _ = cv2.findContours((ring.alpha > 0.5).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = cv2.drawContours(np.zeros_like(ring.alpha), outlines, -1, 1.0, -1)
+    cutting = Cutter(KnownMask(coarse_mask(np.asarray(filled, np.float32), 160, 0.5, 1)), FileDecoder(), threads=1)
+
+    without = cutting.cut(Photo(ring.photo))
+    by_plate = cutting.cut(Photo(ring.photo), plate=Photo(drifted_plate(ring, 1)))
+
+    assert without.verdict.decision is Decision.HOLD
+    assert without.verdict.reasons == ("a part of the subject looks like the background",)
+    assert by_plate.verdict.decision is Decision.PUBLISH
+    assert sad(by_plate, ring) < sad(without, ring) / 10
 
 
 @pytest.mark.parametrize(("change", "reason"), [("size", "another size"), ("product", "shows the product")])

@@ -47,7 +47,8 @@ def test_every_key_that_is_asked_for_is_there() -> None:
 @pytest.mark.parametrize("code", ["en", "de"])
 def test_everything_the_box_can_say_of_a_photo_has_plain_words(code: str) -> None:
     words = catalogue(code)
-    worst = dict.fromkeys(("coverage", "unsure", "touching", "clipped", "rim_contrast", "shorter_side_px"), 0.0)
+    scores = ("coverage", "unsure", "touching", "clipped", "rim_contrast", "seen_through", "shorter_side_px")
+    worst = dict.fromkeys(scores, 0.0)
     reasons = {"no subject found", *(text for _, text in _checks(worst, Thresholds()))}
     reasons |= {state.value for state in PlateState if state is not PlateState.FITS}
     assert {reason for reason in reasons if f"reason.{reason}" not in words} == set()

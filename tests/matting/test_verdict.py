@@ -62,6 +62,17 @@ def test_a_doubtful_cutout_is_held_with_its_reason(
     assert any(reason in text for text in verdict.reasons)
 
 
+def test_a_hole_that_may_be_filled_holds_the_cutout_unless_nobody_is_to_look_for_it() -> None:
+    ring = np.clip(disc() - disc(radius=15), 0, 1)
+
+    watchful = judge(disc(), photo(ring), BOX, Thresholds())
+    careless = judge(disc(), photo(ring), BOX, replace(Thresholds(), seen_through_above=1.0))
+
+    assert watchful.reasons == ("a part of the subject looks like the background",)
+    assert watchful.scores["seen_through"] == pytest.approx(15**2 / 40**2, rel=0.3)
+    assert (careless.decision, careless.scores["seen_through"]) == (Decision.PUBLISH, 0)
+
+
 def test_thresholds_decide() -> None:
     touching = disc(0, 80, 60)
 

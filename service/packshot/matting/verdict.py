@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.domain import Decision, Verdict
+from packshot.matting.seen_through import seen_through
 
 Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
@@ -18,7 +19,8 @@ Mask = NDArray[np.bool_]
 class Thresholds:
     """Limits of the verdict; each score beyond its limit holds the cutout with a reason.
 
-    ``empty_below`` is the subject's share of the frame, ``empty_peak_below`` the largest mask value.
+    ``empty_below`` is the subject's share of the frame, ``empty_peak_below`` the largest mask value,
+    ``seen_through_above`` the subject's share that looks like a plain backdrop; at 1 nobody looks for that.
     """
 
     empty_below: float = 0.002
@@ -28,6 +30,7 @@ class Thresholds:
     touching_above: float = 0.05
     rim_contrast_below: float = 0.02
     clipped_above: float = 0.6
+    seen_through_above: float = 0.02
     sharpness_below: float = 0.0
     shorter_side_below: int = 32
 
@@ -41,6 +44,7 @@ def judge(mask: Float, small: RGB8, bbox: tuple[int, int, int, int] | None, limi
     if bbox is None or scores["coverage"] < limits.empty_below or scores["peak"] < limits.empty_peak_below:
         return Verdict(Decision.EMPTY, ("no subject found",), MappingProxyType(scores))
     scores["shorter_side_px"] = float(min(bbox[2:]))
+    scores["seen_through"] = seen_through(mask, small) if limits.seen_through_above < 1 else 0.0
     reasons = tuple(text for failed, text in _checks(scores, limits) if failed)
     return Verdict(Decision.HOLD if reasons else Decision.PUBLISH, reasons, MappingProxyType(scores))
 
@@ -83,5 +87,6 @@ def _checks(scores: dict[str, float], limits: Thresholds) -> list[tuple[bool, st
         (scores["touching"] > limits.touching_above, "the subject touches the edge of the frame"),
         (scores["rim_contrast"] < limits.rim_contrast_below, "the subject can hardly be told from the background"),
         (scores["clipped"] > limits.clipped_above, "the subject is overexposed"),
+        (scores["seen_through"] > limits.seen_through_above, "a part of the subject looks like the background"),
         (scores["shorter_side_px"] < limits.shorter_side_below, "the subject is too small"),
     ]
