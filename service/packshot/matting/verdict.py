@@ -31,7 +31,6 @@ class Thresholds:
     rim_contrast_below: float = 0.02
     clipped_above: float = 0.6
     seen_through_above: float = 0.02
-    sharpness_below: float = 0.0
     shorter_side_below: int = 32
 
 
