@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -14,6 +14,8 @@ RGB8 = NDArray[np.uint8]
 Index = NDArray[np.int32]
 Trimap = NDArray[np.uint8]
 Mask = NDArray[np.uint8]
+
+Truth = TypeVar("Truth", np.uint8, np.bool_)
 
 Run = Callable[[Callable[[slice], None], Iterable[slice]], Iterable[None]]
 """How work is done strip by strip: the built-in ``map``, or that of a thread pool."""
@@ -44,6 +46,12 @@ def in_between(gray: Mask) -> Mask:
     if not gray.size:  # which OpenCV refuses
         return np.zeros_like(gray)
     return np.asarray(cv2.inRange(gray, np.array(1.0), np.array(254.0)), np.uint8)
+
+
+def grown(mask: NDArray[Truth], px: int) -> NDArray[Truth]:
+    """The non-zero pixels of a mask (H, W), bytes or truths, and the squares of ``px`` around them."""
+    size = 2 * px + 1
+    return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((size, size), np.uint8)), np.uint8).view(mask.dtype)
 
 
 def strips(start: int, stop: int, rows: int = STRIP) -> Iterator[slice]:

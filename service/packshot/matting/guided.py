@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import scatter
+from packshot.matting.band import grown, scatter
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.uint8]
@@ -55,7 +55,7 @@ def fit_linear_model(guide: Guide, mask: Float, eps: float, where: Mask | None =
     the mean of a_k over the window, channel 3 that of b_k. With ``where`` only its non-zero pixels come out right.
     """
     model = np.zeros((*mask.shape, 4), np.float32)
-    windows = np.ones(mask.shape, np.uint8) if where is None else _dilate(where, guide.radius)
+    windows = np.ones(mask.shape, np.uint8) if where is None else grown(where, guide.radius)
     part = around(windows, guide.radius)
     if windows[part].size:
         model[part] = _fit(guide, mask, eps, part, np.flatnonzero(windows[part]))
@@ -90,11 +90,6 @@ def around(where: Mask, margin: int) -> Part:
         slice(max(0, top - margin), min(top + height + margin, where.shape[0])),
         slice(max(0, left - margin), min(left + width + margin, where.shape[1])),
     )
-
-
-def _dilate(where: Mask, radius: int) -> Mask:
-    size = 2 * radius + 1
-    return np.asarray(cv2.dilate(where, np.ones((size, size), np.uint8)), np.uint8)
 
 
 def _means(guide: Guide, part: Part, needed: Index) -> Float:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.matting.band import Run, Trimap, in_between, points, sample, strips_by_need, trimap
+from packshot.matting.band import Run, Trimap, grown, in_between, points, sample, strips_by_need, trimap
 from packshot.matting.guided import Guide, around, evaluate, fit_linear_model
 from packshot.matting.tensor import stretch
 
@@ -23,6 +23,7 @@ Index = NDArray[np.intp]
 Box = tuple[int, int, int, int]
 
 NO_OUTLINE = 1e-3
+BESIDE = 1  # px: what enlarging bilinearly looks at
 
 
 class Profile(StrEnum):
@@ -93,7 +94,7 @@ def matte_from(guides: Guides, mask: Float, profile: Profile, settings: EdgeSett
     height, width = guides.fine.picture.shape[:2]
     soft = _enlarged(softness(mask, profile, settings), width, height)
     sure = trimap(mask, settings.band_radius)
-    model = fit_linear_model(guides.coarse, mask, settings.eps, _and_beside(in_between(sure)))
+    model = fit_linear_model(guides.coarse, mask, settings.eps, grown(in_between(sure), BESIDE))
     regions = np.asarray(cv2.resize(sure, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
     alpha, unsure = _unit(regions), in_between(regions)
     part = around(unsure, settings.fine_band_radius)
@@ -185,7 +186,7 @@ def refine_alpha(rgb: RGB8, mask: Float, profile: Profile, settings: EdgeSetting
 
 def fine_model(matte: Matte, settings: EdgeSettings) -> Float:
     """Linear models of the matte for 8-bit pixels and 8-bit alpha, stretch included; (h, w, 4), right in the band."""
-    near_band = _and_beside(in_between(matte.regions))
+    near_band = grown(in_between(matte.regions), BESIDE)
     model = fit_linear_model(matte.guide, matte.alpha, settings.eps, near_band)
     part = around(near_band, 0)
     if model[part].size:
@@ -194,11 +195,6 @@ def fine_model(matte: Matte, settings: EdgeSettings) -> Float:
         model[part] *= np.asarray(cv2.merge([gain, gain, gain, 255 * gain]), np.float32)
         model[part][..., 3] -= 255 * margin * gain
     return model
-
-
-def _and_beside(where: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Non-zero pixels and those around them, which enlarging bilinearly looks at."""
-    return np.asarray(cv2.dilate(where, np.ones((3, 3), np.uint8)), np.uint8)
 
 
 def softness(mask: Float, profile: Profile, settings: EdgeSettings) -> Float:

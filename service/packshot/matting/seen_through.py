@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from packshot.matting.band import grown
+
 Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -18,7 +20,8 @@ ALIKE_BELOW = 2.5  # of that difference, and no less than
 LEAST_ALIKE = 2.0  # in 1/255
 ROUNDS = 3  # of fitting, each without what differed most in the one before
 LEAST_PIXELS = 500  # of backdrop
-CLEAR_OF_SUBJECT = 7  # px: pixels as near as that have some of the subject in them
+CLEAR_OF_SUBJECT = 3  # px: nearer pixels have some of the subject in them
+INSIDE = 2  # px
 EVERY = 3  # px down and across: enough to fit six numbers, and too little for BLAS to wake its threads
 
 
@@ -28,14 +31,14 @@ def seen_through(mask: Float, small: RGB8) -> float:
     ``mask`` is the coarse mask (h, w) in [0, 1], ``small`` (h, w, 3) uint8 the photo at its size.
     """
     solid = mask > 0.5
-    backdrop = ~_grown(mask > 0.1, CLEAR_OF_SUBJECT)
+    backdrop = ~grown(mask > 0.1, CLEAR_OF_SUBJECT)
     if not solid.any() or np.count_nonzero(backdrop) < LEAST_PIXELS:
         return 0.0
     fitted, usual = _fit(small, backdrop)
     if usual > PLAIN_BELOW:
         return 0.0
     difference = _difference(small, fitted)
-    alike = (difference < max(ALIKE_BELOW * usual, LEAST_ALIKE)) & ~_grown(~solid, 5)
+    alike = (difference < max(ALIKE_BELOW * usual, LEAST_ALIKE)) & ~grown(~solid, INSIDE)
     whole = cv2.morphologyEx(alike.view(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, _, stats, _ = cv2.connectedComponentsWithStats(whole, connectivity=4)
     largest = stats[1:, cv2.CC_STAT_AREA].max(initial=0)
@@ -72,8 +75,3 @@ def _difference(picture: RGB8, fitted: Float) -> Float:
 def _place(at: NDArray[np.intp], length: int) -> Float:
     """Pixels of an axis from -1 to 1."""
     return (2 * at / max(1, length - 1) - 1).astype(np.float32)
-
-
-def _grown(mask: Mask, size: int) -> Mask:
-    """The mask and ``size // 2`` pixels around it."""
-    return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((size, size), np.uint8)), np.uint8).view(np.bool_)

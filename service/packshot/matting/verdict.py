@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.domain import Decision, Verdict
+from packshot.matting.band import grown
 from packshot.matting.seen_through import seen_through
 
 Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
+
+STRIP = 2  # px on either side of the outline
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def judge(mask: Float, small: RGB8, bbox: tuple[int, int, int, int] | None, limi
 def measure(mask: Float, small: RGB8) -> dict[str, float]:
     """The scores by name, each a share in [0, 1] unless its name says otherwise."""
     solid = mask > 0.5
-    inner, outer = ~_grown(~solid), _grown(solid)
+    inner, outer = ~grown(~solid, STRIP), grown(solid, STRIP)
     unsure = (mask > 0.1) & (mask < 0.9) & (inner | ~outer)
     clipped = cv2.inRange(small, np.full(3, 254.0), np.full(3, 255.0)) > 0
     area = max(1, int(np.count_nonzero(solid)))
@@ -64,11 +67,6 @@ def measure(mask: Float, small: RGB8) -> dict[str, float]:
         "rim_contrast": _rim_contrast(small, solid & ~inner, outer & ~solid),
         "clipped": int(np.count_nonzero(clipped & solid)) / area,
     }
-
-
-def _grown(mask: Mask) -> Mask:
-    """The mask and two pixels around it."""
-    return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((5, 5), np.uint8)), np.uint8).view(np.bool_)
 
 
 def _rim_contrast(small: RGB8, inside: Mask, outside: Mask) -> float:
