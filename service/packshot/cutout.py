@@ -182,7 +182,7 @@ class Cutter:
         if plate is not None:
             known = self._on_plate(views.small(), mask, views.whole(), plate, options, clock)
             if not isinstance(known, str):
-                return self._result(views, mask, known, _of_holes_sure(options), clock)
+                return self._result(views, mask, known, _before_known_background(options), clock)
         with clock.stage("edges"):
             matte = drop_specks(matte_from(guides(), mask, options.profile, options.edges))
         result = self._result(views, mask, self._by_guide(views, matte, options, clock), options, clock)
@@ -222,7 +222,7 @@ class Cutter:
             alpha = np.ascontiguousarray(rgba[..., 3])
             bbox, small = bounding_box(alpha), working_picture(pixels[0])
             mask = stretch(alpha, *small.shape[:2]).astype(np.float32) / np.float32(255)
-            limits = replace(_of_holes_sure(options).thresholds, unsure_above=1.0)  # glass may be unsure
+            limits = replace(_before_known_background(options).thresholds, unsure_above=1.0)  # glass may be unsure
             verdict = judge(mask, small, bbox, limits)
         seen = bbox if verdict.decision is not Decision.EMPTY else None
         subject = _own_colours(_crop(rgba, seen)) if seen else NOTHING
@@ -379,7 +379,7 @@ def _part(result: CutResult, alpha: Alpha8) -> CutResult:
     return replace(result, bbox=box, subject=subject)
 
 
-def _of_holes_sure(options: CutOptions) -> CutOptions:
+def _before_known_background(options: CutOptions) -> CutOptions:
     """The options where the background is known: what looks like it needs no look of a person's."""
     return replace(options, thresholds=replace(options.thresholds, seen_through_above=1.0))
 

@@ -258,9 +258,10 @@ class _SoftPixels:
 
 
 def _soft_pixels(
-    rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | None, where: tuple[Index, Index]
+    rgb: RGB8, alpha: Alpha8, colours: Colours, place: Place | None, spots: tuple[Index, Index]
 ) -> _SoftPixels:
-    x, y = where
+    """Those at some ``spots``, columns and rows, with what was estimated for them."""
+    x, y = spots
     at = _flat(x, y, alpha.shape[1])
     coverage = alpha.reshape(-1).take(at)
     if not len(x):

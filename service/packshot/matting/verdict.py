@@ -15,7 +15,7 @@ Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
-STRIP = 2  # px on either side of the outline
+RIM = 2  # px on either side of the outline
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def judge(mask: Float, small: RGB8, bbox: tuple[int, int, int, int] | None, limi
 def measure(mask: Float, small: RGB8) -> dict[str, float]:
     """The scores by name, each a share in [0, 1] unless its name says otherwise."""
     solid = mask > 0.5
-    inner, outer = ~grown(~solid, STRIP), grown(solid, STRIP)
+    inner, outer = ~grown(~solid, RIM), grown(solid, RIM)
     unsure = (mask > 0.1) & (mask < 0.9) & (inner | ~outer)
     clipped = cv2.inRange(small, np.full(3, 254.0), np.full(3, 255.0)) > 0
     area = max(1, int(np.count_nonzero(solid)))
