@@ -8,6 +8,7 @@ shop.answers.append((503, {"Retry-After": "2"}))   # for the next PUT
 import hashlib
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
@@ -38,6 +39,7 @@ class ShopServer:
     collections: set[str] = field(default_factory=set)
     log: deque[Request] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    before: Callable[[], None] = lambda: None  # called before each request is looked at; may send others
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Self:
@@ -72,6 +74,7 @@ def _handler(shop: ShopServer) -> type[BaseHTTPRequestHandler]:
             self._get()
 
         def do_PUT(self) -> None:
+            shop.before()
             size = int(self.headers["Content-Length"])
             body = self.rfile.read(size)
             if len(body) < size:
@@ -95,6 +98,7 @@ def _handler(shop: ShopServer) -> type[BaseHTTPRequestHandler]:
                         self.close_connection = True
 
         def do_DELETE(self) -> None:
+            shop.before()
             with shop.lock:
                 self._note()
                 if shop.refuse_deletes:
@@ -114,6 +118,7 @@ def _handler(shop: ShopServer) -> type[BaseHTTPRequestHandler]:
             return
 
         def _get(self) -> None:
+            shop.before()
             with shop.lock:
                 self._note()
                 body = shop.objects.get(self._name())

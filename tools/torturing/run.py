@@ -168,7 +168,9 @@ def _wait_quiet(torturer: Torturer) -> None:
     while time.monotonic() < give_up_at:
         house.mend()
         house.till.repeat_unanswered()
-        if house.till.wait(lambda: house.till.unanswered == 0, 1.0) and under_way(house.spool) == 0:
+        answered = house.till.wait(lambda: house.till.unanswered == 0, 1.0)
+        # A second uploader may still be at a delivery that the box has its receipt for.
+        if answered and under_way(house.spool) == 0 and not house.web_shop.unfinished():
             return
         time.sleep(0.2)
 

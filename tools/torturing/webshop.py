@@ -34,14 +34,19 @@ class WebShop(ShopServer):
         """The next PUT goes wrong: refused for now, or done and never answered."""
         self.answers.append(chance.choice(MISHAPS))
 
+    def unfinished(self) -> list[str]:
+        """Sidecars of deliveries that are not all written yet."""
+        with self.lock:
+            sidecars = {name: decode_record(body) for name, body in self.objects.items() if name.endswith(SIDECAR)}
+        return sorted(name for name, record in sidecars.items() if record is None or record.pending)
+
     def problems(self) -> list[str]:
         """Deliveries that are on show and not whole, one line each; all must be quiet."""
+        found = [f"{name} is not complete" for name in self.unfinished()]
         with self.lock:
-            found = []
             for name in sorted(name for name in self.objects if name.endswith(SIDECAR)):
                 record = decode_record(self.objects[name])
                 if record is None or record.pending:
-                    found.append(f"{name} is not complete")
                     continue
                 home = name.rpartition("/")[0]
                 for artefact, file in record.files.items():

@@ -97,9 +97,9 @@ class ObjectTarget:
         """See ``targets.port.Target``."""
         for name in (naming.product_name(key), naming.other_name(key)):
             for prefix in (name, _late_prefix(name, key)):
-                record = self._look_at(prefix, key).record
-                if record is not None and record.is_of(key) and not record.pending and self._is_whole(prefix, record):
-                    return Stored(record.storefront_id, record.url)
+                stored = self._stored(self._look_at(prefix, key), key)
+                if stored is not None:
+                    return stored
         return None
 
     def put(self, key: DeliveryKey, pictures: Sequence[Picture]) -> Stored:
@@ -128,6 +128,10 @@ class ObjectTarget:
             home = _late_prefix(home, key)
             place = self._look_at(home, key)
             seen = {name: self._store.look(f"{home}/{file}") for name, file in files.items()}
+        # Another uploader may have been faster since ``find``: what is complete must not be claimed anew.
+        stored = self._stored(place, key)
+        if stored is not None:
+            return stored
         record = self._record(key, pictures, files, home)
         self._write_record(place, key, msgspec.structs.replace(record, pending=True))
         for picture in pictures:
@@ -154,6 +158,13 @@ class ObjectTarget:
             _sidecar_key(place.prefix, key), data, len(data), naming.sha256_hex(data), JSON, place.seen, key
         )
         self._store.write(upload)
+
+    def _stored(self, place: _Place, key: DeliveryKey) -> Stored | None:
+        """What ``find`` answers of this place: the delivery, if it lies there whole."""
+        record = place.record
+        if record is None or record.pending or not record.is_of(key) or not self._is_whole(place.prefix, record):
+            return None
+        return Stored(record.storefront_id, record.url)
 
     def _is_whole(self, prefix: str, record: Record) -> bool:
         for artefact, name in record.files.items():
