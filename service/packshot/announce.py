@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from packshot.bus.port import Bus
 from packshot.composer import Composer
-from packshot.cutout import CutResult
+from packshot.cut_result import CutResult
 from packshot.domain import Stage
 from packshot.errors import BrokerError
 from packshot.messages import JobEvent, encode

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.cutout import CutResult
+from packshot.cut_result import CutResult
 from packshot.encode.port import EncodeSettings, Patch, Photo, PictureEncoder, PictureFormat
 from packshot.errors import BadImage
 from packshot.matting.band import Run, plain

@@ -1,8 +1,8 @@
 """Photo to cutout, and cutout to the pictures a storefront takes; shared by the daemon and ``packshot cut``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from math import ceil
 from typing import TypeVar
 
@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.accelerator.port import Accelerator
-from packshot.domain import Decision, Verdict
-from packshot.encode.port import DecodeLimits, Patch, Photo, PhotoDecoder
+from packshot.cut_result import CutResult
+from packshot.domain import Decision
+from packshot.encode.port import DecodeLimits, Photo, PhotoDecoder
 from packshot.matting.backdrops import BackdropSettings, triangulate
 from packshot.matting.band import UNKNOWN, Place
-from packshot.matting.cleanup import drop_specks, split_subjects
+from packshot.matting.box import Box, bounding_box, crop, inside, moved
+from packshot.matting.cleanup import drop_specks
 from packshot.matting.foreground import (
     Colours,
     ColourSettings,
@@ -46,7 +48,6 @@ RGB8 = NDArray[np.uint8]
 RGBA8 = NDArray[np.uint8]
 Alpha8 = NDArray[np.uint8]
 Mask = NDArray[np.float32]
-Box = tuple[int, int, int, int]
 T = TypeVar("T")
 
 NOTHING = Subject(np.zeros((0, 0, 3), np.uint8), np.zeros((0, 0), np.uint8))
@@ -63,65 +64,6 @@ class CutOptions:
     backdrops: BackdropSettings = field(default_factory=BackdropSettings)
     thresholds: Thresholds = field(default_factory=Thresholds)
     limits: DecodeLimits = field(default_factory=DecodeLimits)
-
-
-@dataclass(frozen=True)
-class CutResult:
-    """One cutout: the subject inside ``bbox``, outside everything is transparent.
-
-    ``bbox`` is (left, top, width, height) in photo pixels or None where nothing was found; ``fill`` the larger of the
-    box's shares of the frame's width and height; ``stage_ms`` the milliseconds of each stage. Pixels are made when they
-    are asked for, at the size that is asked for; colours are still being estimated until then.
-    """
-
-    height: int
-    width: int
-    bbox: Box | None
-    subject: Subject = field(repr=False)
-    verdict: Verdict
-    profile: Profile
-    engine: str
-    clock: StageClock = field(repr=False)
-    notes: tuple[str, ...] = ()
-
-    @property
-    def stage_ms(self) -> Mapping[str, float]:
-        """Milliseconds by stage; stages on two threads overlap, "total" is what passed until there was a verdict."""
-        if self.subject.colours:
-            self.subject.colours()
-        return self.clock.stages()
-
-    @property
-    def fill(self) -> float:
-        """The larger of the subject's shares of the frame's width and height; 0 where nothing was found."""
-        return 0.0 if self.bbox is None else max(self.bbox[2] / self.width, self.bbox[3] / self.height)
-
-    @cached_property
-    def box_rgba(self) -> RGBA8:
-        """The cutout inside its box, (height, width, 4) uint8 straight alpha."""
-        return self.subject.rgba()
-
-    @property
-    def patch(self) -> Patch:
-        """The cutout as the encoder takes it."""
-        left, top = self.bbox[:2] if self.bbox else (0, 0)
-        return Patch(self.box_rgba, top, left, self.height, self.width)
-
-    def rgba(self) -> RGBA8:
-        """The whole cutout, (H, W, 4) uint8 straight alpha, zero outside the subject."""
-        whole = np.zeros((self.height, self.width, 4), np.uint8)
-        if self.bbox:
-            left, top, width, height = self.bbox
-            whole[top : top + height, left : left + width] = self.box_rgba
-        return whole
-
-    def alpha(self) -> Alpha8:
-        """The whole mask, (H, W) uint8."""
-        whole = np.zeros((self.height, self.width), np.uint8)
-        if self.bbox:
-            left, top, width, height = self.bbox
-            whole[top : top + height, left : left + width] = self.subject.alpha
-        return whole
 
 
 @dataclass(frozen=True)
@@ -225,7 +167,7 @@ class Cutter:
             limits = replace(_before_known_background(options).thresholds, unsure_above=1.0)  # glass may be unsure
             verdict = judge(mask, small, bbox, limits)
         seen = bbox if verdict.decision is not Decision.EMPTY else None
-        subject = _own_colours(_crop(rgba, seen)) if seen else NOTHING
+        subject = _own_colours(crop(rgba, seen)) if seen else NOTHING
         notes = (*photos[0].notes, *photos[1].notes)
         height, width = alpha.shape
         clock.stop()
@@ -254,14 +196,14 @@ class Cutter:
         shot = views.whole()
         with clock.stage("verdict"):
             inner = bounding_box(known.alpha)
-            bbox = _moved(inner, known.box) if inner else None
+            bbox = moved(inner, known.box) if inner else None
             verdict = judge(mask, stretch(views.guide, *mask.shape), bbox, options.thresholds)
         seen = bbox if verdict.decision is not Decision.EMPTY else None
         height, width = shot.pixels.shape[:2]
         subject = NOTHING
         if seen and inner:
             place = Place(*seen, of_width=width, of_height=height)
-            subject = Subject(_inside(shot.pixels, seen), _inside(known.alpha, inner), known.colours, place)
+            subject = Subject(inside(shot.pixels, seen), inside(known.alpha, inner), known.colours, place)
         clock.stop()
         return CutResult(
             height=height,
@@ -329,25 +271,6 @@ class Cutter:
         return coarse_mask(self._accelerator.infer(network_input(pixels, card)), card)
 
 
-def split(result: CutResult) -> list[CutResult]:
-    """One cutout per product, from left to right; the cutout itself where it holds only one."""
-    if result.bbox is None:
-        return [result]
-    parts = split_subjects(result.subject.alpha)
-    return [result] if len(parts) < 2 else [_part(result, part) for part in parts]
-
-
-def bounding_box(alpha: Alpha8) -> Box | None:
-    """(left, top, width, height) of what is not fully transparent, or None."""
-    left, top, width, height = cv2.boundingRect(alpha)
-    return (left, top, width, height) if width and height else None
-
-
-def _inside(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    left, top, width, height = box
-    return picture[top : top + height, left : left + width]
-
-
 def _working_colours(views: _Views, see: Callable[[RGB8], Alpha8], options: CutOptions) -> Colours:
     small = views.small()
     return estimate_colours(small, see(small), options.colours)
@@ -357,26 +280,8 @@ def _same(photo: Photo) -> Photo:
     return photo
 
 
-def _crop(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(_inside(picture, box))
-
-
-def _moved(inner: Box, outer: Box) -> Box:
-    """A box inside another, in what the other one is measured in."""
-    return (outer[0] + inner[0], outer[1] + inner[1], inner[2], inner[3])
-
-
 def _own_colours(rgba: RGBA8) -> Subject:
     return Subject(np.ascontiguousarray(rgba[..., :3]), np.ascontiguousarray(rgba[..., 3]))
-
-
-def _part(result: CutResult, alpha: Alpha8) -> CutResult:
-    """The part of a cutout that ``alpha``, of the size of its box, leaves."""
-    left, top, width, height = cv2.boundingRect(alpha)
-    inner = (left, top, width, height)
-    box = _moved(inner, result.bbox or inner)
-    subject = Subject(_crop(result.box_rgba[..., :3], inner), _crop(alpha, inner))
-    return replace(result, bbox=box, subject=subject)
 
 
 def _before_known_background(options: CutOptions) -> CutOptions:

@@ -14,7 +14,7 @@ from packshot.announce import JobAnnouncer, publish_last_image
 from packshot.capture import CaptureDesk, DeskSettings, Outcome, Respond
 from packshot.commands import Commands
 from packshot.config import Config, LampSection, Loaded, load
-from packshot.cutout import CutResult
+from packshot.cut_result import CutResult
 from packshot.domain import Capture, CaptureRequest, mint_request_id
 from packshot.errors import BadMessage, ConfigError, StopDaemon
 from packshot.glimpse import Glimpses

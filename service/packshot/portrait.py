@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.cutout import CutResult
+from packshot.cut_result import CutResult
 from packshot.encode.port import DecodeLimits, PaperSheet, Photo, PhotoDecoder, PrintEncoder, PrintSettings
 from packshot.idphoto import guide as live
 from packshot.idphoto import quality

@@ -31,9 +31,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.accelerator.port import Accelerator
-from packshot.cutout import bounding_box
 from packshot.encode.port import EncodeSettings, Patch, PictureEncoder, PictureFormat
 from packshot.livemasks import LiveMasks, MaskSettings
+from packshot.matting.box import bounding_box
 from packshot.matting.compose import lay_on_colour
 from packshot.matting.outline import draw_outline
 from packshot.matting.tensor import stretch

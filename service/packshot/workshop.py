@@ -8,7 +8,8 @@ from time import perf_counter
 
 from packshot.capture import Announce
 from packshot.composer import Composer
-from packshot.cutout import CutOptions, CutResult, Cutter
+from packshot.cut_result import CutResult
+from packshot.cutout import CutOptions, Cutter
 from packshot.domain import Capture, Decision, Stage
 from packshot.encode.port import Photo
 from packshot.errors import GiveUpCapture, RetryLater, StopDaemon

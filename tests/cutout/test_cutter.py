@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from packshot.composer import Composer
-from packshot.cutout import CutOptions, CutResult, Cutter, split
+from packshot.cut_result import CutResult, split
+from packshot.cutout import CutOptions, Cutter
 from packshot.domain import Decision
 from packshot.encode.facts import lint
 from packshot.encode.photo import FileDecoder, decode_photo

@@ -12,7 +12,7 @@ from packshot.cli.common import Progress, add_config, config_of
 from packshot.cli.cut_files import FORMATS, Outputs, find_photos, read_photo, tell, tell_failure
 from packshot.composer import Picture
 from packshot.config import Config, with_values
-from packshot.cutout import CutResult, split
+from packshot.cut_result import CutResult, split
 from packshot.encode.port import Photo
 from packshot.errors import BadImage, GiveUpCapture, UsageError
 from packshot.matting.refine import Profile

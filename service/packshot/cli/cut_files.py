@@ -8,7 +8,7 @@ from typing import Any
 
 from packshot.cli.common import write_file
 from packshot.composer import Picture
-from packshot.cutout import CutResult
+from packshot.cut_result import CutResult
 from packshot.domain import Decision
 from packshot.encode.port import PictureFormat
 from packshot.errors import BadImage, UsageError

@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from packshot.config import KioskSection
-from packshot.cutout import CutResult
+from packshot.cut_result import CutResult
 from packshot.domain import Capture, Stage
 from packshot.errors import PackshotError, StopDaemon
 from packshot.kiosk.admin import Admin

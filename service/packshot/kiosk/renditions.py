@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image, ImageOps
 
-from packshot.cutout import CutResult
+from packshot.cut_result import CutResult
 from packshot.encode.port import EncodeSettings, Patch, PictureEncoder, PictureFormat
 from packshot.errors import BadImage, IntegrityError
 from packshot.spool.port import Spool

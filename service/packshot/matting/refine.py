@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.matting.band import Run, Trimap, grown, in_between, points, sample, strips_by_need, trimap
+from packshot.matting.box import Box
 from packshot.matting.guided import Guide, around, evaluate, fit_linear_model
 from packshot.matting.tensor import stretch
 
@@ -20,7 +21,6 @@ Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
 Alpha8 = NDArray[np.uint8]
 Index = NDArray[np.intp]
-Box = tuple[int, int, int, int]
 
 NO_OUTLINE = 1e-3
 BESIDE = 1  # px: what enlarging bilinearly looks at

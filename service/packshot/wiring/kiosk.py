@@ -4,7 +4,7 @@ import threading
 
 from packshot.camera.port import Camera
 from packshot.config import Config
-from packshot.cutout import CutResult
+from packshot.cut_result import CutResult
 from packshot.encode.port import Photo, PictureEncoder
 from packshot.portrait import Studio
 from packshot.wiring import Cutting, build_cutting

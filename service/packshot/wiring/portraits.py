@@ -5,7 +5,7 @@ from pathlib import Path
 
 from packshot import __version__
 from packshot.config import Config
-from packshot.cutout import CutResult
+from packshot.cut_result import CutResult
 from packshot.encode.port import Photo
 from packshot.errors import ConfigError
 from packshot.idphoto.attest import Maker
