@@ -40,7 +40,7 @@ from packshot.matting.refine import (
 from packshot.matting.shrink import LEAST_SIDE, working_picture
 from packshot.matting.subject import Subject
 from packshot.matting.tensor import GLANCE_SHARE, coarse_mask, glance, network_input, stretch
-from packshot.matting.verdict import Thresholds, judge
+from packshot.matting.verdict import Scores, Thresholds, decide, judge, measure
 from packshot.platform.beside import Beside
 from packshot.platform.stages import StageClock
 
@@ -124,10 +124,12 @@ class Cutter:
         if plate is not None:
             known = self._on_plate(views.small(), mask, views.whole(), plate, options, clock)
             if not isinstance(known, str):
-                return self._result(views, mask, known, _before_known_background(options), clock)
+                there = _before_known_background(options)
+                return self._result(views, self._measured(views, mask, there, clock), known, there, clock)
+        scores = self._measured(views, mask, options, clock)
         with clock.stage("edges"):
             matte = drop_specks(matte_from(guides(), mask, options.profile, options.edges))
-        result = self._result(views, mask, self._by_guide(views, matte, options, clock), options, clock)
+        result = self._result(views, scores, self._by_guide(views, matte, options, clock), options, clock)
         return result if plate is None else _held(result, str(known))
 
     def _by_guide(self, views: "_Views", matte: Matte, options: CutOptions, clock: StageClock) -> "_Known":
@@ -191,13 +193,12 @@ class Cutter:
         return _Known(seen.matte, lambda: seen.colours, (0, 0, *alpha.shape[::-1]), alpha)
 
     def _result(
-        self, views: "_Views", mask: Mask, known: "_Known", options: CutOptions, clock: StageClock
+        self, views: "_Views", scores: Callable[[], Scores], known: "_Known", options: CutOptions, clock: StageClock
     ) -> CutResult:
         shot = views.whole()
-        with clock.stage("verdict"):
-            inner = bounding_box(known.alpha)
-            bbox = moved(inner, known.box) if inner else None
-            verdict = judge(mask, stretch(views.guide, *mask.shape), bbox, options.thresholds)
+        inner = bounding_box(known.alpha)
+        bbox = moved(inner, known.box) if inner else None
+        verdict = decide(scores(), bbox, options.thresholds)
         seen = bbox if verdict.decision is not Decision.EMPTY else None
         height, width = shot.pixels.shape[:2]
         subject = NOTHING
@@ -216,6 +217,11 @@ class Cutter:
             clock=clock,
             notes=shot.notes,
         )
+
+    def _measured(self, views: "_Views", mask: Mask, options: CutOptions, clock: StageClock) -> Callable[[], Scores]:
+        """The verdict's scores; none of them waits for the photo's own alpha."""
+        look = partial(stretch, views.guide, *mask.shape)
+        return self._aside(clock, "verdict", lambda: measure(mask, look(), options.thresholds))
 
     def _open(self, photo: bytes | Photo, options: CutOptions, clock: StageClock) -> "_Views":
         """The photo at all its sizes.

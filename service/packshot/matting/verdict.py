@@ -1,5 +1,6 @@
 """How sure are we of a cutout: scores from mask and photo, thresholds, reasons that a person reads."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -9,11 +10,13 @@ from numpy.typing import NDArray
 
 from packshot.domain import Decision, Verdict
 from packshot.matting.band import grown
+from packshot.matting.box import Box
 from packshot.matting.seen_through import seen_through
 
 Float = NDArray[np.float32]
 RGB8 = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
+Scores = Mapping[str, float]
 
 RIM = 2  # px on either side of the outline
 
@@ -37,22 +40,22 @@ class Thresholds:
     shorter_side_below: int = 32
 
 
-def judge(mask: Float, small: RGB8, bbox: tuple[int, int, int, int] | None, limits: Thresholds) -> Verdict:
-    """Decide from the coarse mask (h, w) in [0, 1], the photo at the same size and the cutout's box in photo pixels.
+def judge(mask: Float, small: RGB8, bbox: Box | None, limits: Thresholds) -> Verdict:
+    """``measure``, then ``decide``."""
+    return decide(measure(mask, small, limits), bbox, limits)
 
-    ``bbox`` is (left, top, width, height), or None where nothing was found.
-    """
-    scores = measure(mask, small)
+
+def decide(scores: Scores, bbox: Box | None, limits: Thresholds) -> Verdict:
+    """The verdict of what was measured and of the cutout's box in photo pixels, None where nothing was found."""
     if bbox is None or scores["coverage"] < limits.empty_below or scores["peak"] < limits.empty_peak_below:
         return Verdict(Decision.EMPTY, ("no subject found",), MappingProxyType(scores))
-    scores["shorter_side_px"] = float(min(bbox[2:]))
-    scores["seen_through"] = seen_through(mask, small) if limits.seen_through_above < 1 else 0.0
+    scores = {**scores, "shorter_side_px": float(min(bbox[2:]))}
     reasons = tuple(text for failed, text in _checks(scores, limits) if failed)
     return Verdict(Decision.HOLD if reasons else Decision.PUBLISH, reasons, MappingProxyType(scores))
 
 
-def measure(mask: Float, small: RGB8) -> dict[str, float]:
-    """The scores by name, each a share in [0, 1] unless its name says otherwise."""
+def measure(mask: Float, small: RGB8, limits: Thresholds) -> Scores:
+    """The scores by name, each a share in [0, 1], of a coarse mask (h, w) in [0, 1] and the photo at its size."""
     solid = mask > 0.5
     inner, outer = ~grown(~solid, RIM), grown(solid, RIM)
     unsure = (mask > 0.1) & (mask < 0.9) & (inner | ~outer)
@@ -66,6 +69,7 @@ def measure(mask: Float, small: RGB8) -> dict[str, float]:
         "touching": float(border.mean()),
         "rim_contrast": _rim_contrast(small, solid & ~inner, outer & ~solid),
         "clipped": int(np.count_nonzero(clipped & solid)) / area,
+        "seen_through": seen_through(mask, small) if limits.seen_through_above < 1 else 0.0,
     }
 
 
@@ -77,7 +81,7 @@ def _rim_contrast(small: RGB8, inside: Mask, outside: Mask) -> float:
     return float(np.abs(means[0] - means[1]).max() / 255)
 
 
-def _checks(scores: dict[str, float], limits: Thresholds) -> list[tuple[bool, str]]:
+def _checks(scores: Scores, limits: Thresholds) -> list[tuple[bool, str]]:
     return [
         (scores["coverage"] > limits.covered_above, "the subject covers the whole frame"),
         (scores["unsure"] > limits.unsure_above, "large parts are neither subject nor background"),
