@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from packshot.errors import PackshotError
 from packshot.update import watch
+from packshot.update.deployment import SystemFiles
 from packshot.update.install import Wish, only_updater, roll_back_by_hand
 from packshot.update.manifest import Rollout
 from packshot.update.problems import UpdateBusy, UpdateNoRoom, UpdateRefused, UpdateUnhealthy
@@ -254,6 +256,61 @@ def test_units_come_and_go_with_their_release(house: House, repository: SignedRe
     with only_updater(house.box):
         roll_back_by_hand(house.box)
     assert unit.read_text() == "old"
+
+
+class PowerCut(BaseException):
+    """Nothing after it happens."""
+
+
+@pytest.mark.parametrize("rebooted", [False, True])
+@pytest.mark.parametrize("fault", [PowerCut(), OSError(28, "No space left on device")], ids=["power", "room"])
+def test_units_follow_a_switch_that_ended_behind_the_rename(
+    house: House,
+    repository: SignedRepository,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: BaseException,
+    rebooted: bool,
+) -> None:
+    unit = house.layout.system_file("systemd", "packshotd.service")
+    unit.parent.mkdir(parents=True)
+    unit.write_text("old")
+    repository.release("0.2.0", 2, deploy={"systemd/packshotd.service": b"new"})
+    repository.publish()
+
+    def ends(*_: object) -> set[str]:
+        raise fault
+
+    with monkeypatch.context() as patched, pytest.raises((PowerCut, PackshotError)):
+        patched.setattr(SystemFiles, "apply", ends)
+        house.install(repository.folder)
+    assert (house.points_to, unit.read_text()) == ("0.2.0", "old")
+    house.seen.clear()
+    if rebooted:
+        house.reboot()
+    house.live(900)
+    assert committed_on(house, "0.2.0")
+    assert unit.read_text() == "new"
+    assert "reload systemd" in house.seen
+
+
+def test_a_disk_that_stays_full_behind_the_rename_leaves_the_old_release_running(
+    house: House, repository: SignedRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.release("0.2.0", 2, deploy={"systemd/packshotd.service": b"new"})
+    repository.publish()
+    apply = SystemFiles.apply
+
+    def full(files: SystemFiles, slot: Path) -> set[str]:
+        if slot.name.startswith("0.2.0"):
+            raise OSError(28, "No space left on device")
+        return apply(files, slot)
+
+    monkeypatch.setattr(SystemFiles, "apply", full)
+    with pytest.raises(PackshotError):
+        house.install(repository.folder)
+    house.live(900)
+    assert house.runs == house.points_to == "0.1.0"
+    assert "No space left" in str(house.status()["error"])
 
 
 def test_a_release_may_not_install_what_is_not_ours(house: House, repository: SignedRepository) -> None:

@@ -153,6 +153,11 @@ def scene(request: pytest.FixtureRequest, memory: Path, prepared: Path, reposito
     return scene_of(memory, prepared, repository, request.param)
 
 
+def units_are_those_of(house: House, slot: str) -> bool:
+    units = (house.box.slots.path(slot) / "deploy/systemd").glob("*")
+    return all(unit.read_bytes() == house.layout.system_file("systemd", unit.name).read_bytes() for unit in units)
+
+
 def look(root: Path, scene: Scene, moment: Moment, rebooted: bool) -> None:
     """The box afterwards: it serves, says the truth, and the next install converges."""
     house = House(root, scene.story.behaviours, boot_number=2 if rebooted else 1)
@@ -166,6 +171,7 @@ def look(root: Path, scene: Scene, moment: Moment, rebooted: bool) -> None:
     assert committed_on(house, house.runs), (moment, rebooted, house.status())
     slot = house.box.slots.points_to("current")
     assert house.box.slots.stamp(slot), f"{moment}: an incomplete slot runs"
+    assert units_are_those_of(house, slot), f"{moment}: another release's units"
     try:
         house.install(scene.repository)
     except PackshotError as error:

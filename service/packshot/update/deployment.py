@@ -29,6 +29,10 @@ class SystemFiles:
                 changed.add(folder)
         return changed
 
+    def folders(self, slot: Path) -> set[str]:
+        """Those in which a slot has files."""
+        return {folder for folder, _ in _files(slot)}
+
     def remember(self, old: Path, new: Path) -> None:
         """Give an old slot that has no ``deploy/`` of its own copies of what the new one is about to replace."""
         if (old / DEPLOY).exists():

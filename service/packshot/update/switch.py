@@ -167,6 +167,18 @@ def point_back(box: Box, release: Release) -> None:
     _point_to(box, release)
 
 
+def take_files(box: Box, release: Release) -> None:
+    """Files outside the slot follow ``current``, also where a power cut or a full disk came between the two.
+
+    All are taken up once more: whoever was interrupted may have written them and no more.
+    """
+    slot = box.slots.path(release.slot)
+    with disk_errors("the switch"):
+        box.files.apply(slot)
+    if folders := box.files.folders(slot):
+        box.service.reload(folders)
+
+
 def _point_to(box: Box, release: Release) -> None:
     if box.slots.points_to("current") != release.slot:
         box.slots.switch(release.slot)

@@ -2,7 +2,7 @@
 
 from packshot.update import gate, renewal, switch
 from packshot.update.box import Box
-from packshot.update.problems import UpdateBusy, disk_errors
+from packshot.update.problems import UpdateBusy, UpdateNoRoom, disk_errors
 from packshot.update.state import Phase, State
 
 LOOK_EVERY_S = 5.0
@@ -80,6 +80,10 @@ def _examine(box: Box, state: State) -> State:
     """Golden photo, frame and spool by the new release, with the devices to itself; then the daemon is started."""
     assert state.target is not None  # noqa: S101 - there is no probation without a release
     box.say(f"examining {state.target.version}")
+    try:
+        switch.take_files(box, state.target)
+    except UpdateNoRoom as error:  # the box must not stay without a daemon for it
+        return switch.roll_back(box, str(error))
     switch.stop_gently(box)
     tried = box.builder.selftest(box.slots.path(state.target.slot), EXAMINED, calm=False)
     failed = gate.failed_parts(state.before, tried)
