@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from packshot.domain import ARTEFACT_NAME
 from packshot.errors import ConfigError, UsageError
 
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
@@ -17,6 +18,7 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[^/\\\x00]+$", max_length=120)]
 Colour = Annotated[str, msgspec.Meta(pattern=r"^(transparent|#[0-9a-fA-F]{6})$")]
 LOSSY_STEP = 3  # 1/255, what JPEG and WebP do to a plain colour
 NEARLY_SHARE = 1e-4  # of the pixels: a white product's own rim cannot be told from a background that is not quite white
+TAKEN = ("original", "mask", "layers")  # what other files of a capture begin with
 FORMATS = ("png", "jpg", "webp", "tiff")
 
 
@@ -87,6 +89,7 @@ def presets_from_dict(tables: Mapping[str, Any], source: str) -> dict[str, Prese
     """Presets by name from parsed tables. Raises ConfigError with preset, key and value."""
     presets = {}
     for name, table in tables.items():
+        _check_name(name, source)
         try:
             presets[name] = msgspec.convert(table, Preset)
             presets[name].file_name("sku")
@@ -95,6 +98,14 @@ def presets_from_dict(tables: Mapping[str, Any], source: str) -> dict[str, Prese
         except KeyError as error:
             raise ConfigError(f"preset {name!r} in {source}: name template has no field {error}") from error
     return presets
+
+
+def _check_name(name: str, source: str) -> None:
+    """The picture is a file of the preset's name beside the others of its capture."""
+    if not ARTEFACT_NAME.fullmatch(name) or "." in name:
+        raise ConfigError(f"preset {name!r} in {source}: a name is made of a-z, 0-9, - and _, at most 41 of them")
+    if name.startswith(TAKEN):
+        raise ConfigError(f"preset {name!r} in {source}: other files of a capture are called so; choose another name")
 
 
 def pick_preset(presets: Mapping[str, Preset], name: str) -> Preset:

@@ -12,7 +12,7 @@ from packshot.cut_result import CutResult
 from packshot.cutout import CutOptions, Cutter
 from packshot.domain import Capture, Decision, Stage
 from packshot.encode.port import Photo
-from packshot.errors import GiveUpCapture, RetryLater, StopDaemon
+from packshot.errors import GiveUpCapture, RetryLater, StopDaemon, UsageError
 from packshot.matting.refine import Profile
 from packshot.platform import logs
 from packshot.platform.attempts import Attempts
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 IDLE_S = 1.0
 RETRY_S = 5.0
+PLAIN_CUTOUT = "cutout.png"
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,8 @@ class Workshop:
             return
         try:
             record, result = self._cut(capture)
-        except GiveUpCapture as error:
+            stored = self._spool.store_cut(capture.capture_id, record)
+        except (GiveUpCapture, UsageError) as error:  # the latter: its preset was there when the photo was taken
             self._give_up(capture, str(error))
             return
         except (RetryLater, StopDaemon):
@@ -138,7 +140,6 @@ class Workshop:
         finally:
             self._attempts.survived()
         self.engine_problem = ""
-        stored = self._spool.store_cut(capture.capture_id, record)
         reasons = "; ".join(record.verdict.reasons)
         self._announce(stored.capture_id, stored.stage, stored.request.request_id, reasons)
         _log_capture(stored)
@@ -175,8 +176,8 @@ class Workshop:
         if result.verdict.decision is Decision.EMPTY:
             return []
         pictures = [(f"{preset_name}.{preset.format}", "picture", self._composer.picture(result, preset))]
-        if self._product.keep_cutout:
-            pictures.append(("cutout.png", "cutout", self._composer.picture(result, Preset())))
+        if self._product.keep_cutout and pictures[0][0] != PLAIN_CUTOUT:  # the preset "cutout" is that very picture
+            pictures.append((PLAIN_CUTOUT, "cutout", self._composer.picture(result, Preset())))
         if self._product.keep_mask:
             pictures.append(("mask.png", "mask", self._composer.mask(result)))
         if self._product.keep_layers:
@@ -189,7 +190,11 @@ class Workshop:
 
     def _give_up(self, capture: Capture, reason: str) -> None:
         self._attempts.survived()
-        failed = self._spool.advance(capture.capture_id, Stage.FAILED, reason, only_from={Stage.ACCEPTED})
+        try:
+            failed = self._spool.advance(capture.capture_id, Stage.FAILED, reason, only_from={Stage.ACCEPTED})
+        except GiveUpCapture as error:  # purged meanwhile
+            logs.event(log, "capture is gone", logging.WARNING, capture=capture.capture_id, error=error)
+            return
         self._announce(failed.capture_id, failed.stage, failed.request.request_id, reason)
         logs.event(
             log, "capture failed", logging.ERROR, capture=failed.capture_id, sku=failed.request.sku, reason=reason

@@ -75,6 +75,10 @@ def test_a_small_product_is_enlarged_to_the_least_amazon_zooms() -> None:
         ("[mine]\nbackground = 'red'", ["mine", "background"]),
         ("[mine]\nshadow = 0.3\nexact_background = true", ["mine", "shadow"]),
         ("mine = 3", ["mine"]),
+        ("[Mine]", ["Mine", "my.toml", "a-z"]),
+        ("['mine.two']", ["mine.two", "a-z"]),
+        ("[mask]", ["mask", "another name"]),
+        ("[original-2]", ["original-2", "another name"]),
         ("[mine", ["my.toml"]),
     ],
 )

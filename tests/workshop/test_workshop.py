@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from packshot.composer import Composer
@@ -193,6 +194,45 @@ def test_an_error_nobody_foresaw_fails_its_capture_alone(
     workshop.step()
     assert (after(spool, bad).stage, after(spool, good).stage) == (Stage.FAILED, Stage.CUT)
     assert "nobody thought of this" in after(spool, bad).reason
+
+
+@pytest.mark.parametrize("preset", presets_from_toml(package_path("presets.toml").read_text(), "presets.toml"))
+def test_every_preset_that_is_shipped_can_be_asked_for(
+    spool: SqliteSpool, build: Callable[..., Workshop], preset: str
+) -> None:
+    capture = accepted(spool, photo(), preset=preset)
+    build(Product("web", keep_cutout=True, keep_mask=True, keep_layers=True)).step()
+    assert after(spool, capture).stage is Stage.CUT
+
+
+def test_a_preset_that_is_gone_fails_its_capture_alone(spool: SqliteSpool, build: Callable[..., Workshop]) -> None:
+    """The operator took it out of the file while the photo waited, or before it was tried again."""
+    gone = accepted(spool, photo(), request_id="gone", preset="summer-sale")
+    good = accepted(spool, photo(), request_id="good")
+    workshop = build()
+    assert [workshop.step(), workshop.step(), workshop.step()] == [True, True, False]
+    assert (after(spool, gone).stage, after(spool, good).stage) == (Stage.FAILED, Stage.CUT)
+    assert "summer-sale" in after(spool, gone).reason
+
+
+def test_a_capture_that_is_cancelled_and_purged_while_it_is_cut_is_let_go(
+    spool: SqliteSpool, build: Callable[..., Workshop], engine: FakeAccelerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    purged = accepted(spool, photo(), request_id="purged")
+    good = accepted(spool, photo(), request_id="good")
+    infer = engine.infer
+
+    def infer_slowly(tensor: NDArray[np.int8]) -> NDArray[np.int8]:
+        if spool.get(purged.capture_id):
+            spool.advance(purged.capture_id, Stage.CANCELLED, "by the till")
+            spool.purge(purged.capture_id)
+        return infer(tensor)
+
+    monkeypatch.setattr(engine, "infer", infer_slowly)
+    workshop = build()
+    assert [workshop.step(), workshop.step(), workshop.step()] == [True, True, False]
+    assert spool.get(purged.capture_id) is None
+    assert after(spool, good).stage is Stage.CUT
 
 
 def test_a_photo_that_ends_the_process_three_times_fails(
