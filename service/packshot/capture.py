@@ -189,7 +189,11 @@ class CaptureDesk:
     def _look(self) -> None:
         """Ask for a preview, unwatched so that a camera that was lost is noticed, and back, before the next press."""
         self._looked_at = time.monotonic()
-        picture, show = self._camera.preview(), self._show
+        try:
+            picture, show = self._camera.preview(), self._show
+        except Exception:  # whatever a look meets, a plug-in's or a photo's, the desk goes on
+            log.exception("the camera's preview failed in an unforeseen way")
+            return
         if picture is not None and show is not None:
             show(picture)
 

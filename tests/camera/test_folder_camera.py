@@ -133,3 +133,21 @@ def test_preview_of_a_broken_photo_is_none(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(data[:30])
 
     assert FolderCamera(tmp_path).preview() is None
+
+
+def test_a_photo_with_odd_exif_is_passed_on_and_looking_at_it_harms_nothing(tmp_path: Path) -> None:
+    """Turned, and with a resolution that is no fraction: what turns it must not fail for that."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x011A] = 6, 72.0
+    odd = (
+        exif.tobytes()
+        .replace(b"\x01\x1a\x00\x05", b"\x01\x1a\x00\x01")
+        .replace(b"\x1a\x01\x05\x00", b"\x1a\x01\x01\x00")
+    )
+    assert odd != exif.tobytes()
+    Image.fromarray(stamped(1)).save(tmp_path / "odd.jpg", exif=odd)
+    camera = FolderCamera(tmp_path)
+
+    camera.preview()
+
+    assert camera.capture(time.monotonic(), 1.0).data == (tmp_path / "odd.jpg").read_bytes()

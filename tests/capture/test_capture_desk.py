@@ -269,3 +269,16 @@ def test_who_watches_sees_the_camera_between_captures_and_never_during_one(
         shown.get()
     time.sleep(0.3)
     assert shown.empty()
+
+
+def test_a_look_that_fails_in_an_unforeseen_way_does_not_end_the_desk(open_desk: Callable[..., CaptureDesk]) -> None:
+    class OddCamera(SlowCamera):
+        def preview(self) -> None:
+            self.go.set()
+            raise TypeError("bad operand type for abs(): 'bytes'")
+
+    camera, answers = OddCamera(), Answers()
+    desk = open_desk(camera)
+    assert camera.go.wait(10)
+    desk.submit(CaptureRequest("r1"), answers)
+    assert answers.wait()[0].capture is not None

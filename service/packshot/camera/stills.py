@@ -1,6 +1,7 @@
 """Encoded stills: what they are, a small picture of them, and pixels made into a JPEG once."""
 
 import io
+import logging
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image, ImageOps
 from packshot.errors import CameraError
 
 RGB8 = NDArray[np.uint8]
+log = logging.getLogger(__name__)
 
 PREVIEW_SIDE = 640
 PREVIEW_MAX_PIXELS = 100_000_000
@@ -47,7 +49,8 @@ def small_picture(data: bytes) -> RGB8 | None:
             upright = ImageOps.exif_transpose(picture)
             upright.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
             return np.asarray(upright.convert("RGB"), np.uint8)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Exception:  # Pillow raises whatever a damaged file brings about: struct.error, TypeError, AttributeError
+        log.debug("no small picture", exc_info=True)
         return None
 
 
