@@ -14,7 +14,7 @@ from packshot.camera.port import CameraInfo
 from packshot.camera.stills import encode_jpeg
 from packshot.camera.worker import WorkerCamera
 from packshot.errors import CameraError
-from tests.fakes.camera import FaultyCamera
+from tests.fakes.camera import FaultyCamera, HangingStream
 from tests.fakes.mjpeg import stamped
 
 
@@ -101,4 +101,22 @@ def test_a_real_camera_gives_the_same_bytes_through_a_worker(tmp_path: Path) -> 
 
     assert camera.capture(time.monotonic(), 5.0).data == photo
     assert camera.info.kind == "folder"
+    camera.close()
+
+
+def test_a_stream_whose_driver_never_answers_again_is_killed_and_the_next_one_works(tmp_path: Path) -> None:
+    camera = WorkerCamera(partial(HangingStream, tmp_path, silence_s=1.0), CameraInfo("opencv", "0"))
+    assert camera.capture(time.monotonic(), 5.0).data
+    (first,) = _workers()
+    (tmp_path / "hang").touch()
+    with pytest.raises(CameraError, match="no fresh frame"):
+        camera.capture(time.monotonic(), 0.5)
+    (tmp_path / "hang").unlink()  # which the driver of the first process does not notice
+
+    deadline = time.monotonic() + 10
+    while first.is_alive() and time.monotonic() < deadline:
+        camera.preview()  # as the desk does
+        time.sleep(0.1)
+    assert camera.capture(time.monotonic(), 5.0).data
+    assert camera.problem == ""
     camera.close()

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from packshot.camera import stream
+from packshot.camera.opencv import OpenCVCamera
 from packshot.camera.port import CameraInfo
 from packshot.camera.stills import encode_jpeg, shrink
 from packshot.domain import Frame, Shutter, ShutterProof
@@ -88,3 +90,34 @@ class FaultyCamera(FakeCamera):
         while (self._folder / "hang").exists():
             signal.pause()
         self.problem = "camera fake is unplugged" if (self._folder / "pull").exists() else ""
+
+
+class HangingStream(OpenCVCamera):
+    """A camera for a process of its own whose driver stops answering once "hang" lies in ``folder``, for good.
+
+    Only the thread that streams hangs in it; the process goes on answering.
+    """
+
+    def __init__(self, folder: Path, silence_s: float) -> None:
+        super().__init__("0")
+        stream.SILENCE_S = silence_s  # of this process
+        self._frames = stream.FreshFrames("camera 0", lambda: _HangingDevice(folder))
+
+
+class _HangingDevice:
+    def __init__(self, folder: Path) -> None:
+        self._hang = folder / "hang"
+        self._count = 0
+
+    def grab(self) -> None:
+        while self._hang.exists() or self._count < 0:
+            self._count = -1
+            time.sleep(0.1)
+        time.sleep(0.02)
+
+    def retrieve(self) -> NDArray[np.uint8]:
+        self._count += 1
+        return stamped(self._count)
+
+    def close(self) -> None:
+        return

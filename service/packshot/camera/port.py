@@ -7,6 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.domain import Frame
+from packshot.errors import CameraError
+
+
+class DriverHangs(CameraError):
+    """A call into the driver does not return: this process cannot open the camera again, another one may."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Camera(Protocol):
         """The newest small picture (h, w, 3) uint8 sRGB, longer side at most 640, or None.
 
         Returns at once, opens the device in the background where that is needed, never consumes a capture, and may
-        be asked as often as one likes: cameras make a new one some ten times a second at most.
+        be asked as often as one likes: cameras make a new one some ten times a second at most. Raises DriverHangs.
         """
 
     def close(self) -> None:

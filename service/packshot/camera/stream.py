@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from packshot.camera.port import DriverHangs
 from packshot.camera.stills import shrink
 from packshot.errors import CameraError
 
@@ -122,11 +123,16 @@ class FreshFrames:
             raise CameraError(self.problem)
 
     def newest(self) -> NDArray[np.uint8] | None:
-        """The newest small picture (h, w, 3) uint8 RGB, or None. Opens the device, notices a hang, never waits."""
+        """The newest small picture (h, w, 3) uint8 RGB, or None. Opens the device, notices a hang, never waits.
+
+        Raises DriverHangs where nothing but another process can open the device again.
+        """
         now = time.monotonic()
         with self._changed:
             try:
                 self._ensure_thread()
+            except DriverHangs:
+                raise
             except CameraError:
                 return None
             if now - self._last_sign > SILENCE_S:
@@ -144,10 +150,11 @@ class FreshFrames:
             thread.join(JOIN_S)
 
     def _ensure_thread(self) -> None:
-        """Start the thread unless it runs; CameraError while one that was given up still hangs in the driver."""
+        """Start the thread unless it runs; CameraError while one that was given up still waits for the driver."""
         if self._thread is not None and self._thread.is_alive():
             if self._stop.is_set():
-                raise CameraError(f"{self._name} has not let go of the last try yet; unplug it, or restart packshot")
+                kind = DriverHangs if time.monotonic() - self._last_sign > SILENCE_S else CameraError
+                raise kind(f"{self._name} has not let go of the last try yet; unplug it, or restart packshot")
             return
         self._stop, self._hurry = threading.Event(), threading.Event()
         self._last_sign = time.monotonic()

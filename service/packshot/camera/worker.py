@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from packshot.camera.port import Camera, CameraInfo
+from packshot.camera.port import Camera, CameraInfo, DriverHangs
 from packshot.domain import Frame
 from packshot.errors import BadImage, CameraError, PackshotError
 
@@ -57,7 +57,7 @@ class WorkerCamera:
         worker = self._running()
         try:
             frame: Frame = worker.ask(("capture", triggered_at, timeout_s), timeout_s + GRACE_S)
-        except _Lost as error:
+        except (_Lost, DriverHangs) as error:
             self._kill(f"camera {self._info.source}: {error}; it was restarted")
             raise CameraError(self._problem) from error
         except PackshotError as error:
