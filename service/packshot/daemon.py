@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -13,10 +12,10 @@ from packshot import wiring
 from packshot.announce import JobAnnouncer, publish_last_image
 from packshot.capture import CaptureDesk, DeskSettings, Outcome, Respond
 from packshot.commands import Commands
-from packshot.config import Config, LampSection, Loaded, load
+from packshot.config import Config, LampSection
 from packshot.cut_result import CutResult
 from packshot.domain import Capture, CaptureRequest, mint_request_id
-from packshot.errors import BadMessage, ConfigError, StopDaemon
+from packshot.errors import BadMessage, ConfigError, GiveUpCapture, RetryLater, StopDaemon
 from packshot.glimpse import Glimpses
 from packshot.health import Health, device_info
 from packshot.kiosk.check import check_kiosk
@@ -26,12 +25,13 @@ from packshot.platform import logs, sd_notify
 from packshot.platform.attempts import Attempts
 from packshot.platform.board import Board
 from packshot.platform.clock import SystemClock, parse_rfc3339, rfc3339
-from packshot.platform.control import Control, Ending, signals
+from packshot.platform.control import Control, Ending
 from packshot.platform.exporter import Exporter
 from packshot.platform.pulse import Vitals
 from packshot.platform.resources import golden_alpha, golden_photo
 from packshot.platform.runtime import RuntimeFolder
 from packshot.selftest import PartResult, check_engine, check_spool
+from packshot.spool.port import Spool
 from packshot.stats import Stats
 from packshot.trigger.port import TriggerAction
 from packshot.updates import UpdatePanel
@@ -51,18 +51,15 @@ GRACE_S = 60.0
 LARGEST_HEARD = 2 * MAX_CONTROL_BYTES  # what a box listens to is control messages
 
 
-def main(config_path: Path | None) -> int:
-    """Serve, again after a reload; returns the exit code. Raises PackshotError when it cannot start or go on."""
-    while True:
-        loaded = load(config_path, os.environ)
-        logs.configure(loaded.config.log.level, loaded.config.log.format)
-        control = Control()
-        with signals(control):
-            ending = serve(loaded.config, control, lambda: _validated(config_path))
-        if ending is Ending.RESTART:
-            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - ourselves, anew
-        if ending is Ending.STOP:
-            return 0
+def tidy(spool: Spool) -> None:
+    """Delete what is past its time; what cannot be deleted now is tried again in the next turn."""
+    try:
+        freed = spool.collect()
+    except (RetryLater, GiveUpCapture) as error:  # a full disk, a busy index, a capture purged meanwhile
+        logs.event(log, "spool not tidied", logging.WARNING, error=error)
+        return
+    if freed:
+        logs.event(log, "spool tidied", freed_bytes=freed)
 
 
 def serve(config: Config, control: Control, validate: Any) -> Ending:
@@ -162,9 +159,7 @@ class _Box:
         now = time.monotonic()
         if now >= self._tidy_at:
             self._tidy_at = now + TIDY_EVERY_S
-            freed = self.spool.collect()
-            if freed:
-                logs.event(log, "spool tidied", freed_bytes=freed)
+            tidy(self.spool)
 
     def _build_outbox(self, stack: ExitStack) -> Outbox:
         section = self.config.outbox
@@ -337,7 +332,10 @@ class _Box:
             self._on_plate(PlateVerb(mint_request_id()), _log_outcome)
         if action is TriggerAction.CAPTURE:
             request = CaptureRequest(mint_request_id(), sku=sku, source="trigger")
-            self.desk.submit(self.choices.complete(request), _log_outcome)
+            try:
+                self.desk.submit(self.choices.complete(request), _log_outcome)
+            except BadMessage as error:  # a code that the catalogue does not have
+                _log_outcome(Outcome(request.request_id, error=str(error)))
 
     def _on_fatal(self, error: StopDaemon) -> None:
         self.fatal = error
@@ -382,13 +380,6 @@ def _glimpse_every_s(config: Config) -> float:
     """Never, where people may stand before the camera for an ID photo."""
     people = config.kiosk.enabled and config.kiosk.id_photos and config.id_camera.kind == "absent"
     return 0.0 if people else config.mqtt.preview_every_s
-
-
-def _validated(config_path: Path | None) -> Loaded:
-    loaded = load(config_path, os.environ)
-    wiring.check_config(loaded.config)
-    check_kiosk(loaded.config.kiosk)
-    return loaded
 
 
 def _log_outcome(outcome: Outcome) -> None:

@@ -13,7 +13,7 @@ import msgspec
 from packshot import __version__
 from packshot.accelerator.port import Accelerator
 from packshot.bus.port import Bus
-from packshot.errors import BrokerError, SpoolError, SpoolFull
+from packshot.errors import BrokerError, PackshotError
 from packshot.messages import CaptureCommand, CaptureVerb, PlainVerb
 from packshot.platform.board import Board
 from packshot.platform.logs import event
@@ -119,7 +119,7 @@ class Health:
     def _spool_state(self, problems: dict[str, str]) -> dict[str, Any]:
         try:
             depth = self._spool.depth()
-        except SpoolError as error:
+        except PackshotError as error:
             problems["spool"] = str(error)
             return {"waiting": 0}
         if time.monotonic() >= self._room_due:
@@ -139,7 +139,7 @@ class Health:
         """Why the next shutter would be refused, or ""."""
         try:
             self._spool.check_room()
-        except (SpoolFull, SpoolError) as error:
+        except PackshotError as error:
             return str(error)
         return ""
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,8 +42,8 @@ def stages(ear: Ear, capture_id: str) -> list[str]:
     return [message.json["stage"] for message in ear.find(f"{ROOT}/job/{capture_id}")]
 
 
-def online(ear: Ear) -> None:
-    ear.wait(f"{ROOT}/status", lambda message: message.payload == b"online")
+def online(ear: Ear, count: int = 1) -> None:
+    ear.wait(f"{ROOT}/status", lambda message: message.payload == b"online", count)
 
 
 def order(ear: Ear, payload: bytes, count: int = 1) -> dict:
@@ -191,6 +192,32 @@ def test_reload_refuses_a_broken_configuration_and_takes_a_good_one(box: Applian
     assert ear.wait(f"{ROOT}/response/reload", count=2).json["status"] == "ok"
     ear.wait(f"{ROOT}/state/preset", lambda message: message.payload == b"amazon-main")
     assert process.poll() is None
+
+
+def test_a_reload_by_signal_of_a_broken_configuration_leaves_the_former(box: Appliance, ear: Ear) -> None:
+    process = box.start("run")
+    online(ear)
+    box.config.write_text(box.config.read_text() + "\n[cut]\npreset = \n")
+    process.send_signal(signal.SIGHUP)
+    online(ear, count=2)
+    assert order(ear, b'{"request_id": "r1"}')["status"] == "ok"
+    assert "not reloaded" in box.log("run")
+    assert process.poll() is None
+
+
+def test_a_scanned_code_that_the_catalogue_lacks_is_said_and_the_next_one_is_photographed(
+    box: Appliance, ear: Ear, tmp_path: Path
+) -> None:
+    (tmp_path / "skus.csv").write_text("sku\nA-1\n")
+    box.configure(trigger={"kind": "stdin"}, catalogue={"skus_file": str(tmp_path / "skus.csv")})
+    process = box.start("run", stdin=subprocess.PIPE)
+    online(ear)
+    with process.stdin as scanner:
+        scanner.write(b"B-2\nA-1\n")
+        scanner.flush()
+        job = ear.wait(f"{ROOT}/job/+", lambda message: message.json["stage"] == "cut")
+    assert json.loads(box.call("spool", "show", job.topic.rpartition("/")[2]).stdout)["sku"] == "A-1"
+    assert "'B-2' is not in the catalogue" in box.log("run")
 
 
 def test_a_choice_over_mqtt_changes_what_later_captures_become(box: Appliance, ear: Ear) -> None:

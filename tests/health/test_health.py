@@ -12,6 +12,7 @@ from packshot.health import Health
 from packshot.platform.board import Board
 from packshot.platform.procfs import HostFiles
 from packshot.spool.port import SpoolDepth
+from packshot.spool.trouble import SpoolBusy
 
 WELL = {
     "sys/class/thermal/thermal_zone0/temp": "50000",
@@ -110,6 +111,12 @@ def test_a_full_disk_is_said_before_a_shutter_is_refused(tmp_path: Path) -> None
     box = Box(tmp_path)
     box.store.trouble = SpoolFull("the spool has no room")
     assert box.health.state()["degraded"] == ["disk: the spool has no room"]
+
+
+def test_an_index_that_is_held_while_room_is_looked_for_is_a_reason_and_no_crash(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.store.trouble = SpoolBusy("another process holds the index")
+    assert box.health.state()["degraded"] == ["disk: another process holds the index"]
 
 
 def test_a_spool_that_cannot_be_read_is_a_reason_and_no_crash(tmp_path: Path) -> None:

@@ -154,11 +154,13 @@ class Appliance:
             self._tables.setdefault(name, {}).update(table)
         self.config.write_text(to_toml(self._tables), "utf-8")
 
-    def start(self, command: str, **environment: str) -> subprocess.Popen[bytes]:
+    def start(self, command: str, stdin: int | None = None, **environment: str) -> subprocess.Popen[bytes]:
         """``packshot COMMAND`` in the background; its output goes to ``log(command)``."""
         with (self.folder / f"{command}.log").open("ab") as output:
             arguments = [sys.executable, "-m", "packshot", command, "--config", str(self.config)]
-            process = subprocess.Popen(arguments, stdout=output, stderr=output, env={**os.environ, **environment})
+            process = subprocess.Popen(
+                arguments, stdin=stdin, stdout=output, stderr=output, env={**os.environ, **environment}
+            )
         self._processes[command] = process
         return process
 

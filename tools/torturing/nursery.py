@@ -15,7 +15,7 @@ PRELOADED = [
     "tools.torturing.nursery",
     "packshot.cli.run",
     "packshot.cli.uploader",
-    "packshot.daemon",
+    "packshot.lives",
     "packshot.uploader",
     "packshot.bus.mqtt",
     "packshot.spool.sqlite_spool",
