@@ -1,5 +1,6 @@
 """Which lamp burns while a frame is exposed, and what the sign light says."""
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -119,3 +120,27 @@ def test_no_lamp_is_a_lamp_too() -> None:
     lamp.close()
 
     assert lamp.problem == ""
+
+
+def test_closing_at_the_very_moment_of_a_look_at_the_sign_ends() -> None:
+    lamp = GpioLamp("/dev/gpiochip0", {}, sign_line=9, settle_s=0.0, open_outputs=FakeOutputs)
+    looked, go_on = threading.Event(), threading.Event()
+
+    class Slow(threading.Event):
+        """A thread may be held up between any two lines."""
+
+        def clear(self) -> None:
+            looked.set()
+            go_on.wait(5)
+            super().clear()
+
+    lamp._sign_changed = Slow()
+    lamp.show(Sign.READY)
+    assert looked.wait(5)
+    closer = threading.Thread(target=lamp.close, daemon=True)
+    closer.start()
+    while lamp._sign is not None:
+        time.sleep(0.01)
+    go_on.set()
+    closer.join(5)
+    assert not closer.is_alive()

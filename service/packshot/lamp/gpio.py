@@ -99,8 +99,11 @@ class GpioLamp:
             outputs.release()
 
     def _blink(self, line: int) -> None:
-        while (sign := self._sign) is not None:
-            self._sign_changed.clear()
+        while True:
+            self._sign_changed.clear()  # before the look: what changes after it is not missed
+            sign = self._sign
+            if sign is None:
+                break
             for step, seconds in enumerate(BLINK_S[sign] or (None,)):
                 self._switch(line, step % 2 == 0)
                 if self._sign_changed.wait(seconds):
