@@ -28,17 +28,18 @@ class PlateShelf:
         with self._lock:
             try:
                 durable.make_folder(self._folder)
-                self._remove()
-                for name, frame in zip(FILES, frames, strict=False):
-                    durable.write_file(self._folder / name, frame.data)
+                self._replace(frames)
             except OSError as error:
                 raise SpoolFull(f"the plate cannot be kept in {self._folder}: {error.strerror}") from error
             self._photos = photos
 
     def forget(self) -> None:
-        """Go on without a plate."""
+        """Go on without a plate; raises SpoolFull if the disk refuses that."""
         with self._lock:
-            self._remove()
+            try:
+                self._remove()
+            except OSError as error:
+                raise SpoolFull(f"the plate cannot be removed from {self._folder}: {error.strerror}") from error
             self._photos = ()
 
     def current(self) -> tuple[Photo, ...]:
@@ -48,9 +49,26 @@ class PlateShelf:
                 self._photos = self._read()
             return self._photos
 
+    def _replace(self, frames: Sequence[Frame]) -> None:
+        """The former plates stay until all new ones are written; two are of one moment, or there is one."""
+        fresh = [self._folder / f"{name}{durable.TEMPORARY_SUFFIX}" for name, _ in zip(FILES, frames, strict=False)]
+        try:
+            for path, frame in zip(fresh, frames, strict=False):
+                path.unlink(missing_ok=True)
+                durable.write_new_file(path, frame.data)
+            (self._folder / FILES[1]).unlink(missing_ok=True)
+            for path, name in zip(fresh, FILES, strict=False):
+                path.rename(self._folder / name)
+            durable.sync_folder(self._folder)
+        finally:
+            for path in fresh:
+                path.unlink(missing_ok=True)
+
     def _remove(self) -> None:
-        for name in FILES:
+        for name in reversed(FILES):
             (self._folder / name).unlink(missing_ok=True)
+        if self._folder.is_dir():
+            durable.sync_folder(self._folder)
 
     def _read(self) -> tuple[Photo, ...]:
         files = [self._folder / name for name in FILES if (self._folder / name).exists()]
