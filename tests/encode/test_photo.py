@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from packshot.encode import photo
-from packshot.encode.photo import decode_photo, decode_reduced
+from packshot.encode.photo import ORIENTATION, decode_photo, decode_reduced
 from packshot.encode.port import DecodeLimits
 from packshot.errors import BadImage
 
@@ -151,6 +151,72 @@ def test_sixteen_bits_are_rounded_to_eight(suffix: str, channels: int) -> None:
 
     np.testing.assert_array_equal(photo.pixels, np.repeat(np.rint(values / 257.0).astype(np.uint8)[..., None], 3, 2))
     assert "16-bit" in photo.notes[0]
+
+
+def deep_picture() -> NDArray[np.uint16]:
+    return picture().astype(np.uint16) * 257
+
+
+def tiff(deep: NDArray[np.uint16], photometric: int = 2, orientation: int = 1, extra: int | None = None) -> bytes:
+    """A little-endian TIFF 6.0 of one strip, as scanners and raw developers write them."""
+    height, width, samples = deep.shape
+    pixels, bits = deep.astype("<u2").tobytes(), struct.pack(f"<{samples}H", *[16] * samples).ljust(4, b"\0")
+    tags = {256: width, 257: height, 259: 1, 262: photometric, 274: orientation, 277: samples, 278: height, 284: 1}
+    tags |= {273: 0, 279: len(pixels), **({} if extra is None else {338: extra})}
+    bits_at = 8 + 2 + 12 * (len(tags) + 1) + 4
+    tags[273] = bits_at + len(bits)
+    entries = {tag: struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()}
+    where = struct.pack("<I", bits_at) if samples > 2 else bits
+    entries[258] = struct.pack("<HHI", 258, 3, samples) + where
+    table = b"".join(entries[tag] for tag in sorted(entries))
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + table + bytes(4) + bits + pixels
+
+
+def deep_png(deep: NDArray[np.uint16], orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    body = b"eXIf" + exif.tobytes().removeprefix(b"Exif\0\0")
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    data: bytes = cv2.imencode(".png", deep[..., ::-1])[1].tobytes()
+    return data[:33] + chunk + data[33:]
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "PNG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_deep_photo_is_turned_once(kind: str, orientation: int) -> None:
+    stored = Image.fromarray(picture())
+    stored.getexif()[ORIENTATION] = orientation
+    data = tiff(deep_picture(), orientation=orientation) if kind == "TIFF" else deep_png(deep_picture(), orientation)
+
+    np.testing.assert_array_equal(decode_photo(data).pixels, np.asarray(ImageOps.exif_transpose(stored)))
+
+
+def test_a_deep_tiff_whose_zero_is_white_is_no_negative() -> None:
+    gray = deep_picture()[..., :1]
+
+    photo = decode_photo(tiff(65535 - gray, photometric=0))
+
+    np.testing.assert_array_equal(photo.pixels, picture()[..., :1].repeat(3, axis=2))
+
+
+def test_a_fourth_sample_that_is_no_alpha_hides_nothing() -> None:
+    four = np.dstack([deep_picture(), np.zeros((48, 64), np.uint16)])
+
+    np.testing.assert_array_equal(decode_photo(tiff(four, extra=0)).pixels, picture())
+
+
+def test_colours_that_were_multiplied_by_alpha_are_not_darkened_twice() -> None:
+    half = np.dstack([deep_picture() // 2, np.full((48, 64), 32768, np.uint16)])
+
+    photo = decode_photo(tiff(half, extra=1))
+
+    assert np.abs(photo.pixels.astype(int) - (picture().astype(int) + 255) // 2).max() <= 2
+
+
+def test_a_deep_cmyk_tiff_is_read() -> None:
+    cmyk = np.asarray(Image.fromarray(picture()).convert("CMYK")).astype(np.uint16) * 257
+
+    assert np.abs(decode_photo(tiff(cmyk, photometric=5)).pixels.astype(int) - picture()).max() <= 1
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])

@@ -11,8 +11,9 @@ from io import BytesIO
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
-from PIL.TiffImagePlugin import BITSPERSAMPLE
+from PIL.TiffImagePlugin import BITSPERSAMPLE, EXTRASAMPLES, PHOTOMETRIC_INTERPRETATION
 
 from packshot.encode.jpeg import JpegHeader, read_header
 from packshot.encode.port import RGB8, DecodeLimits, Photo
@@ -20,6 +21,8 @@ from packshot.errors import BadImage
 
 DEFAULT_LIMITS = DecodeLimits()
 ORIENTATION = 0x0112
+WHITE_IS_ZERO = 0  # PhotometricInterpretation of TIFF 6.0
+ASSOCIATED_ALPHA = (1,)  # ExtraSamples of TIFF 6.0: the colours are multiplied by it
 PNG_DEPTH_AT = 24  # signature 8, IHDR length and type 8, width and height 8
 READ_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 REDUCED_FLAGS = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
@@ -202,7 +205,7 @@ def _from_pillow(image: Image.Image, data: bytes, kind: str) -> Photo:
     media_type = f"image/{kind.lower()}"
     if _is_deep(image, data, kind):
         notes.append("16-bit samples scaled to 8 bits")
-        image = _eight_bits(data, orientation=image.getexif().get(ORIENTATION, 1))
+        image = _eight_bits(data, image)
     image = ImageOps.exif_transpose(image)
     alpha = _alpha(image)
     rgb = _to_srgb(_without_alpha(image), icc, notes)
@@ -222,18 +225,35 @@ def _is_deep(image: Image.Image, data: bytes, kind: str) -> bool:
     return kind == "TIFF" and max(np.atleast_1d(bits)) > 8
 
 
-def _eight_bits(data: bytes, orientation: int) -> Image.Image:
-    """The same picture with 16-bit samples rounded to 8 bits (Pillow alone would cut the low byte off)."""
+def _eight_bits(data: bytes, image: Image.Image) -> Image.Image:
+    """The same picture with 16-bit samples rounded to 8 bits (Pillow alone would cut the low byte off).
+
+    Of TIFFs OpenCV applies the orientation, and ignores what the samples mean.
+    """
+    tags = getattr(image, "tag_v2", {})
+    if image.mode == "CMYK" or tags.get(EXTRASAMPLES) == ASSOCIATED_ALPHA:
+        return image
+    small = _rounded(data)
+    if tags.get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:
+        small = 255 - small
+    if tags and image.mode == "RGB":
+        small = np.ascontiguousarray(small[..., :3])  # a fourth sample is no alpha
+    eight = Image.fromarray(small)
+    if not tags:
+        eight.getexif()[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
+    return eight
+
+
+def _rounded(data: bytes) -> NDArray[np.uint8]:
+    """Gray, RGB or RGBA."""
     deep = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if deep is None or deep.dtype not in (np.uint8, np.uint16):
         raise BadImage("the picture has samples of more than 16 bits; save it with 8 or 16 bits")
-    small = deep if deep.dtype == np.uint8 else np.rint(deep / 257.0).astype(np.uint8)
-    if small.ndim == 3:
-        code = cv2.COLOR_BGRA2RGBA if small.shape[2] == 4 else cv2.COLOR_BGR2RGB
-        small = np.asarray(cv2.cvtColor(small, code), np.uint8)
-    eight = Image.fromarray(small)
-    eight.getexif()[ORIENTATION] = orientation
-    return eight
+    small = np.asarray(deep if deep.dtype == np.uint8 else np.rint(deep / 257.0), np.uint8)
+    if small.ndim == 2:
+        return small
+    code = cv2.COLOR_BGRA2RGBA if small.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    return np.asarray(cv2.cvtColor(small, code), np.uint8)
 
 
 def _alpha(image: Image.Image) -> Image.Image | None:
