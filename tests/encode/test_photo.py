@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
 from packshot.encode import photo
-from packshot.encode.photo import ORIENTATION, decode_photo, decode_reduced
+from packshot.encode.orientation import ORIENTATION
+from packshot.encode.photo import decode_photo, decode_reduced
 from packshot.encode.port import DecodeLimits
 from packshot.errors import BadImage
 
@@ -97,6 +98,38 @@ def test_the_photo_is_upright_whatever_its_exif_says(kind: str, orientation: int
 
     assert photo.pixels.shape == upright.shape
     assert np.abs(photo.pixels.astype(int) - upright).mean() < 3
+
+
+def odd_exif() -> bytes:
+    """Of a picture that lies on its side; the horizontal resolution is a number of the wrong type."""
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[0x011A] = 6, 72.0
+    resolution = struct.pack(">HH", 0x011A, 5)
+    data = exif.tobytes()
+    assert resolution in data
+    return data.replace(resolution, struct.pack(">HH", 0x011A, 1))
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "RGB"), ("JPEG", "CMYK"), ("PNG", "RGB"), ("WEBP", "RGB")])
+def test_the_photo_is_upright_though_its_exif_is_odd(kind: str, mode: str) -> None:
+    data = encoded(Image.fromarray(picture()).convert(mode), kind, exif=odd_exif())
+
+    assert decode_photo(data).pixels.shape == (64, 48, 3)
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0M", b"Exif\0\0MM\0*\0", b"Exif\0\0nonsense"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_photo_whose_exif_cannot_be_read_stays_as_it_is(kind: str, exif: bytes) -> None:
+    assert decode_photo(encoded(Image.fromarray(picture()), kind, exif=exif)).pixels.shape == (48, 64, 3)
+
+
+def test_a_tiff_with_text_where_its_pixels_should_begin_is_refused() -> None:
+    data = encoded(Image.fromarray(picture()), "TIFF")
+    strips = struct.pack("<HH", 273, 4)
+    assert strips in data
+
+    with pytest.raises(BadImage, match="truncated or damaged"):
+        decode_photo(data.replace(strips, struct.pack("<HH", 273, 2)))
 
 
 def foreign_profile() -> bytes:

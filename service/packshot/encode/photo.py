@@ -12,22 +12,22 @@ from io import BytesIO
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import BITSPERSAMPLE, EXTRASAMPLES, PHOTOMETRIC_INTERPRETATION
 
 from packshot.encode.jpeg import JpegHeader, read_header
+from packshot.encode.orientation import ORIENTATION, orientation, upright
 from packshot.encode.port import RGB8, DecodeLimits, Photo
 from packshot.errors import BadImage
 
 DEFAULT_LIMITS = DecodeLimits()
-ORIENTATION = 0x0112
 WHITE_IS_ZERO = 0  # PhotometricInterpretation of TIFF 6.0
 ASSOCIATED_ALPHA = (1,)  # ExtraSamples of TIFF 6.0: the colours are multiplied by it
 PNG_DEPTH_AT = 24  # signature 8, IHDR length and type 8, width and height 8
 READ_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 REDUCED_FLAGS = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 # What Pillow and its plug-ins raise on damaged files.
-DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
+DECODER_ERRORS = (OSError, SyntaxError, TypeError, ValueError, EOFError, LookupError, struct.error, zlib.error)
 
 
 class FileDecoder:
@@ -206,7 +206,7 @@ def _from_pillow(image: Image.Image, data: bytes, kind: str) -> Photo:
     if _is_deep(image, data, kind):
         notes.append("16-bit samples scaled to 8 bits")
         image = _eight_bits(data, image)
-    image = ImageOps.exif_transpose(image)
+    image = upright(image)
     alpha = _alpha(image)
     rgb = _to_srgb(_without_alpha(image), icc, notes)
     if alpha is not None:
@@ -240,7 +240,7 @@ def _eight_bits(data: bytes, image: Image.Image) -> Image.Image:
         small = np.ascontiguousarray(small[..., :3])  # a fourth sample is no alpha
     eight = Image.fromarray(small)
     if not tags:
-        eight.getexif()[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
+        eight.getexif()[ORIENTATION] = orientation(image)
     return eight
 
 

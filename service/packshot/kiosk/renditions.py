@@ -6,9 +6,11 @@ from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from packshot.cut_result import CutResult
+from packshot.encode.orientation import upright
+from packshot.encode.photo import DECODER_ERRORS
 from packshot.encode.port import EncodeSettings, Patch, PictureEncoder, PictureFormat
 from packshot.errors import BadImage, IntegrityError
 from packshot.spool.port import Spool
@@ -118,13 +120,13 @@ def shrunk(data: bytes, side: int) -> Rendition:
                 raise BadImage("too large for the screen")
             alpha = picture.mode in ("RGBA", "LA", "PA")
             picture.draft("RGB", (side, side))  # JPEG: decode at a fraction of the size
-            upright = ImageOps.exif_transpose(picture)
-            upright.thumbnail((side, side))
+            shown = upright(picture)
+            shown.thumbnail((side, side))
             out = io.BytesIO()
             if alpha:
-                upright.convert("RGBA").save(out, "WEBP", quality=QUALITY, method=0)
+                shown.convert("RGBA").save(out, "WEBP", quality=QUALITY, method=0)
             else:
-                upright.convert("RGB").save(out, "JPEG", quality=QUALITY)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+                shown.convert("RGB").save(out, "JPEG", quality=QUALITY)
+    except (*DECODER_ERRORS, Image.DecompressionBombError) as error:
         raise BadImage(f"the picture cannot be shown: {error}") from error
     return Rendition("image/webp" if alpha else "image/jpeg", out.getvalue())
