@@ -1,11 +1,23 @@
 """Photos of people are for one browser, and for a while."""
 
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from packshot.capture import Outcome
+from packshot.domain import Frame
 from packshot.kiosk.curtain import HOLD_S, Curtain
 from packshot.kiosk.darkroom import MOST, Darkroom, IdFile
 from packshot.kiosk.door import Caller, Refusal
+from packshot.kiosk.people import IdOrder, People
 from packshot.kiosk.sessions import Role, Session
+from packshot.kiosk.streams import Streams
+from packshot.preview import PreviewFrame, PreviewMode
+from tests.support.spool import a_frame
 
 
 class Clock:
@@ -97,3 +109,81 @@ def test_a_photo_and_its_owner_are_not_shown_when_they_are_printed() -> None:
     assert owner.session
     assert owner.session.cookie not in repr(hung)
     assert "a person" not in repr(hung)
+
+
+@dataclass
+class Preview:
+    """Somebody looks at it; what happens while they wait for its only frame is told by ``meanwhile``."""
+
+    meanwhile: Callable[[], None]
+    ended: bool = False
+
+    def subscribe(self, _: PreviewMode) -> "Preview":
+        return self
+
+    def next(self, _: float) -> PreviewFrame | None:
+        if self.ended:
+            return None
+        self.meanwhile()
+        self.ended = True
+        return PreviewFrame(1, 0.0, PreviewMode.PLAIN, "image/jpeg", b"a person", 640, 480)
+
+    def close(self) -> None:
+        self.ended = True
+
+
+def shown(meanwhile: Callable[[], None], may_look: Callable[[], bool | None]) -> list[bytes]:
+    preview: Any = Preview(meanwhile)
+
+    async def look() -> list[bytes]:
+        return [frame.data async for frame in Streams().frames(preview, PreviewMode.PLAIN, may_look)]
+
+    return asyncio.run(look())
+
+
+@pytest.fixture
+def seat() -> tuple[Curtain, Caller, Callable[[], None]]:
+    """A closed curtain, who closed it, and how it becomes another browser's."""
+    curtain, first = Curtain(lambda _: None), caller()
+    curtain.close(first)
+
+    def hand_over() -> None:
+        curtain.open(first)
+        curtain.close(caller())
+
+    return curtain, first, hand_over
+
+
+def test_a_picture_of_products_shows_nobody_who_sat_down_since_the_last_frame() -> None:
+    curtain = Curtain(lambda _: None)
+
+    assert shown(lambda: None, lambda: not curtain.closed) == [b"a person"]
+    assert shown(lambda: curtain.close(caller()), lambda: not curtain.closed) == []
+
+
+def test_a_picture_of_people_does_not_show_the_next_browsers_person(
+    seat: tuple[Curtain, Caller, Callable[[], None]],
+) -> None:
+    curtain, first, hand_over = seat
+
+    assert shown(lambda: None, lambda: curtain.keep(first) or None) == [b"a person"]
+    assert shown(hand_over, lambda: curtain.keep(first) or None) == []
+
+
+def test_a_photo_of_the_next_browsers_person_is_not_handed_out(
+    seat: tuple[Curtain, Caller, Callable[[], None]],
+) -> None:
+    curtain, first, hand_over = seat
+
+    def submit_plate(request_id: str, respond: Callable[[Outcome], None], keep: Callable[[list[Frame]], None]) -> None:
+        hand_over()
+        keep([a_frame(b"another person")])
+        respond(Outcome(request_id))
+
+    stage: Any = SimpleNamespace(desk=SimpleNamespace(submit_plate=submit_plate))
+    studio: Any = SimpleNamespace(specs={"icao": None})
+    call: Any = SimpleNamespace(caller=first, body=IdOrder("icao"))
+
+    with pytest.raises(Refusal, match="opened meanwhile") as refused:
+        asyncio.run(People(stage, studio, Streams(), curtain, Darkroom(60)).take(call))
+    assert refused.value.status == 409

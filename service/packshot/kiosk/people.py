@@ -183,7 +183,8 @@ class People:
         self._check_seat(call.caller)
         name = self._known(call.body.spec)
         frame = await self._shoot()
-        self._curtain.keep(call.caller)
+        if not self._curtain.keep(call.caller):
+            raise Refusal(409, "no-seat", "the curtain was opened meanwhile; close it and take the photo again")
         made, files = await to_thread.run_sync(self._develop, frame, name)
         hung = self._darkroom.hang(call.caller, files, self._sheets(made))
         spec = self._studio.specs[name]

@@ -51,7 +51,7 @@ class Streams:
         try:
             while not self._closed and (allowed := may_look()) is not None:
                 frame = await self._next(pictures)
-                if frame is not None and allowed:
+                if frame is not None and allowed and may_look():  # it may show who sat down during the wait
                     yield frame
                 elif pictures.ended:
                     return
