@@ -10,6 +10,7 @@ from PIL import Image, ImageCms
 from packshot.encode.photo import decode_photo
 from packshot.encode.picture import FileEncoder, canvas, srgb_icc
 from packshot.encode.port import EncodeSettings, Patch, PictureFormat
+from packshot.errors import BadImage
 
 LOSSLESS = (PictureFormat.PNG, PictureFormat.TIFF)
 
@@ -46,6 +47,26 @@ def test_opaque_pictures_read_back(form: PictureFormat, exact: bool) -> None:
 def test_a_jpeg_with_alpha_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="no transparency"):
         FileEncoder().encode_rgba(patch(), EncodeSettings(PictureFormat.JPEG))
+
+
+@pytest.mark.parametrize(("width", "height"), [(16_384, 2), (2, 16_384)])
+def test_a_picture_too_large_for_webp_is_refused_with_one_line(width: int, height: int) -> None:
+    encoder, webp = FileEncoder(), EncodeSettings(PictureFormat.WEBP)
+    rgba = np.full((height, width, 4), 90, np.uint8)
+
+    with pytest.raises(BadImage, match=f"{width}x{height} is too large .*16383 px"):
+        encoder.encode_rgb(rgba[..., :3], webp)
+    with pytest.raises(BadImage, match=f"{width}x{height} is too large .*16383 px"):
+        encoder.encode_rgba(Patch(rgba, 0, 0, height, width), webp)
+
+
+@pytest.mark.parametrize(("width", "height"), [(16_383, 4), (4, 16_383)])
+def test_the_largest_webp_reads_back(width: int, height: int) -> None:
+    rgba = np.full((height, width, 4), 90, np.uint8)
+
+    data = FileEncoder().encode_rgba(Patch(rgba, 0, 0, height, width), EncodeSettings(PictureFormat.WEBP))
+
+    assert decode_photo(data).pixels.shape == (height, width, 3)
 
 
 def test_the_retouchers_tiff_has_cutout_mask_and_original() -> None:

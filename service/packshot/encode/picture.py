@@ -13,8 +13,10 @@ from packshot.encode.png import write_patch, write_picture
 from packshot.encode.port import RGB8, RGBA8, EncodeSettings, Gray8, Patch, PictureFormat
 from packshot.encode.webp import encode_webp
 from packshot.encode.white import encode_exact_white
+from packshot.errors import BadImage
 from packshot.platform.beside import Beside
 
+WEBP_SIDE = 16_383  # px, RFC 9649
 ICC_DATE = slice(24, 36)  # of the header, ISO 15076-1, 7.2.8: year, month, day, hour, minute, second
 PROFILE_DATE = (2026, 1, 1, 0, 0, 0)
 
@@ -29,6 +31,7 @@ class FileEncoder:
         """See ``PictureEncoder.encode_rgba``; JPEG has no alpha and raises ValueError."""
         if settings.format is PictureFormat.JPEG:
             raise ValueError("a JPEG has no transparency; lay the cutout on a background first")
+        _check_side(patch.width, patch.height, settings.format)
         if settings.format is PictureFormat.PNG:
             return write_patch(patch, srgb_icc(), self._beside)
         if settings.format is PictureFormat.WEBP:
@@ -38,6 +41,7 @@ class FileEncoder:
 
     def encode_rgb(self, rgb: RGB8, settings: EncodeSettings) -> bytes:
         """See ``PictureEncoder.encode_rgb``."""
+        _check_side(rgb.shape[1], rgb.shape[0], settings.format)
         if settings.format is PictureFormat.PNG:
             return write_picture(rgb, srgb_icc(), self._beside)
         if settings.format is PictureFormat.JPEG and settings.exact_white:
@@ -74,6 +78,11 @@ def srgb_icc() -> bytes:
     """The sRGB profile that tags our pictures, dated alike, so that the same pixels always make the same file."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     return profile[: ICC_DATE.start] + struct.pack(">6H", *PROFILE_DATE) + profile[ICC_DATE.stop :]
+
+
+def _check_side(width: int, height: int, form: PictureFormat) -> None:
+    if form is PictureFormat.WEBP and max(width, height) > WEBP_SIDE:
+        raise BadImage(f"{width}x{height} is too large for a WebP ({WEBP_SIDE} px a side); take another format")
 
 
 def _save(image: Image.Image, settings: EncodeSettings) -> bytes:

@@ -86,7 +86,10 @@ class PhotoDecoder(Protocol):
 
 
 class PictureEncoder(Protocol):
-    """Arrays to bytes of picture files tagged as sRGB. Raises ValueError on a wrong shape or dtype."""
+    """Arrays to bytes of picture files tagged as sRGB.
+
+    Raises ValueError on a wrong shape or dtype, BadImage where a picture is larger than its format allows.
+    """
 
     def encode_rgba(self, patch: Patch, settings: EncodeSettings) -> bytes:
         """A picture with transparency; colour under alpha 0 is stored as zero."""
