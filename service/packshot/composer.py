@@ -70,8 +70,9 @@ def _under_ceiling(encoded: Callable[[int], bytes], preset: Preset) -> bytes:
     Raises BadImage when no quality does (PNG and TIFF have none to lower).
     """
     lossy = preset.format in ("jpg", "webp")
+    lowest = min(LOWEST_QUALITY, preset.quality) if lossy else preset.quality
     size = 0
-    for quality in range(preset.quality, LOWEST_QUALITY - 1, -8) if lossy else (preset.quality,):
+    for quality in range(preset.quality, lowest - 1, -8):
         data = encoded(quality)
         if preset.max_bytes is None or len(data) <= preset.max_bytes:
             return data

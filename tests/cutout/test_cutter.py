@@ -293,6 +293,17 @@ def test_the_file_size_ceiling_is_kept(result: CutResult) -> None:
         composer.picture(result, _with(amazon, max_bytes=1000))
 
 
+@pytest.mark.parametrize("preset", ["web", "ebay"])
+@pytest.mark.parametrize("quality", [1, 49])
+def test_a_preset_may_ask_for_a_poor_picture(result: CutResult, preset: str, quality: int) -> None:
+    composer = Composer(FileEncoder())
+
+    poor, good = (composer.picture(result, _with(PRESETS[preset], quality=each)) for each in (quality, 90))
+
+    assert decode_photo(poor.data).pixels.shape == (good.height, good.width, 3)
+    assert len(poor.data) < len(good.data)
+
+
 def _with(preset: Preset, **changes: object) -> Preset:
     fields = {name: getattr(preset, name) for name in preset.__struct_fields__}
     return Preset(**{**fields, **changes})
