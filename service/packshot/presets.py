@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isqrt
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -148,7 +149,7 @@ def _side(natural: float, preset: Preset) -> float:
         side = max(side, preset.min_side)
     side = min(side, preset.max_side or side)
     if preset.max_pixels:
-        side = min(side, preset.max_pixels**0.5)
+        side = min(side, isqrt(preset.max_pixels))
     return side
 
 

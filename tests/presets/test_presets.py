@@ -62,6 +62,14 @@ def test_a_small_product_is_enlarged_to_the_least_amazon_zooms() -> None:
     assert layout.subject_width == 900
 
 
+@pytest.mark.parametrize("most", [1, 3, 1000, 15_000_000, 20_000_000, 64_000_000])
+@pytest.mark.parametrize("frame", ["square", "tight"])
+def test_no_layout_has_more_pixels_than_its_preset_allows(frame: str, most: int) -> None:
+    layout = lay_out(9000, 9000, Preset(frame=frame, max_pixels=most))
+
+    assert layout.width * layout.height <= most
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
