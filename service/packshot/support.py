@@ -148,9 +148,9 @@ def _spool(sources: Sources) -> str:
 
 
 def _captures(sources: Sources) -> str:
-    captures = _opened(sources.spool).captures(limit=10**6)[-NEWEST_CAPTURES:]
+    captures = _opened(sources.spool).captures(limit=NEWEST_CAPTURES, newest_first=True)
     with_sku = not sources.config.spool.privacy
-    return "".join(f"{json.dumps(_capture_facts(capture, with_sku))}\n" for capture in captures)
+    return "".join(f"{json.dumps(_capture_facts(capture, with_sku))}\n" for capture in reversed(captures))
 
 
 def _capture_facts(capture: Capture, with_sku: bool) -> dict[str, Any]:

@@ -146,13 +146,15 @@ def test_ids_grow_although_the_clock_falls_back_to_1970(spool: Spool, root: Path
     reopened.close()
 
 
-def test_captures_are_listed_by_stage_oldest_first(spool: Spool) -> None:
+def test_captures_are_listed_by_stage_oldest_or_newest_first(spool: Spool) -> None:
     accepted = [spool.accept(a_request(f"a{n}"), [a_frame()]) for n in range(3)]
     cut = in_stage(spool, Stage.CUT, "c")
     assert spool.captures() == [*accepted, cut]
     assert spool.captures({Stage.ACCEPTED}) == accepted
     assert spool.captures({Stage.CUT, Stage.HELD}) == [cut]
     assert spool.captures(limit=2) == accepted[:2]
+    assert spool.captures(limit=2, newest_first=True) == [cut, accepted[2]]
+    assert spool.captures({Stage.ACCEPTED}, 2, newest_first=True) == [accepted[2], accepted[1]]
 
 
 def test_unknown_artefact_is_refused(spool: Spool) -> None:

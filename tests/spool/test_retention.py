@@ -202,12 +202,14 @@ def test_ten_thousand_captures_do_not_slow_the_shutter_down(root: Path, clock: H
     import sqlite3
 
     opened(root, clock).close()
+    cut = "SELECT capture_id FROM captures WHERE stage IN (SELECT value FROM json_each('[\"cut\"]'))"
     queries = [
         "SELECT record FROM captures WHERE capture_id = 'x'",
         "SELECT capture_id, seen_ms FROM requests WHERE request_id = 'x'",
         "SELECT revision, capture_id FROM revisions WHERE sku = 'x' AND angle = 0",
         "SELECT count(*), sum(stored_bytes), sum(original_bytes), stage FROM captures WHERE kept = 'files'",
-        "SELECT capture_id FROM captures WHERE stage IN (SELECT value FROM json_each('[\"cut\"]')) ORDER BY capture_id",
+        f"{cut} ORDER BY capture_id",
+        f"{cut} ORDER BY capture_id DESC",
     ]
     with sqlite3.connect(root / "index.sqlite") as connection:
         for query in queries:

@@ -110,10 +110,10 @@ class Captures:
         """Newest first."""
         query: ListQuery = call.query
         if query.stage:
-            captures = self._parts.spool.captures({_stage(query.stage)}, LISTED)[-query.limit :]
+            captures = self._parts.spool.captures({_stage(query.stage)}, query.limit, newest_first=True)
         else:
             captures = [known for name in self._newest(query.limit) if (known := self._parts.spool.get(name))]
-        return CaptureList([self.view(capture) for capture in reversed(captures)])
+        return CaptureList([self.view(capture) for capture in captures])
 
     def get(self, call: Call) -> CaptureView:
         """One capture."""
@@ -147,7 +147,8 @@ class Captures:
 
     def _newest(self, limit: int) -> list[str]:
         with self._lock:
-            return sorted(self._loaded())[-limit:]  # ids sort by time, announcements may overtake each other
+            newest_first = sorted(self._loaded(), reverse=True)  # ids sort by time, announcements overtake each other
+            return newest_first[:limit]
 
     def _remember(self, capture_id: str) -> None:
         with self._lock:
@@ -158,8 +159,8 @@ class Captures:
     def _loaded(self) -> deque[str]:
         """The ids of the last captures; the spool is asked once, later ones are noted as they come."""
         if self._recent is None:
-            ids = [capture.capture_id for capture in self._parts.spool.captures(limit=10**6)]
-            self._recent = deque(sorted(ids)[-LISTED:], LISTED)
+            captures = self._parts.spool.captures(limit=LISTED, newest_first=True)
+            self._recent = deque((capture.capture_id for capture in reversed(captures)), LISTED)
         return self._recent
 
     def _get(self, capture_id: str) -> Capture:

@@ -119,13 +119,16 @@ class Index:
         """Forget the row; its revision stays known."""
         self._run("DELETE FROM captures WHERE capture_id = ?", (capture_id,))
 
-    def entries(self, stages: Collection[Stage], kept: Collection[Kept], limit: int) -> list[Entry]:
-        """Rows in these stages (all, if none named), oldest first.
+    def entries(
+        self, stages: Collection[Stage], kept: Collection[Kept], limit: int, newest_first: bool = False
+    ) -> list[Entry]:
+        """The first rows in these stages (all, if none named), counted from the oldest or from the newest.
 
         The ``+`` keeps SQLite from choosing the index that begins with ``kept``, after which it would have to sort.
         """
+        order = "DESC" if newest_first else "ASC"
         return self._entries(
-            f"{SELECT_ENTRIES} WHERE stage IN {LISTED} AND +kept IN {LISTED} ORDER BY capture_id LIMIT ?",
+            f"{SELECT_ENTRIES} WHERE stage IN {LISTED} AND +kept IN {LISTED} ORDER BY capture_id {order} LIMIT ?",
             (_listed(stages or tuple(Stage)), _listed(kept), limit),
         )
 

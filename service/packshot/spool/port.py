@@ -105,8 +105,8 @@ class Spool(Protocol):
     def get(self, capture_id: str) -> Capture | None:
         """The capture, or None."""
 
-    def captures(self, stages: Collection[Stage] = (), limit: int = 1000) -> list[Capture]:
-        """Captures in these stages (all, if none named), oldest first."""
+    def captures(self, stages: Collection[Stage] = (), limit: int = 1000, newest_first: bool = False) -> list[Capture]:
+        """The first captures in these stages (all, if none named), counted from the oldest or from the newest."""
 
     def read(self, capture_id: str, name: str) -> bytes:
         """An artefact's bytes; raises IntegrityError if they are gone or do not have the recorded sha256."""

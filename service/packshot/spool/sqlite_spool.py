@@ -136,10 +136,11 @@ class SqliteSpool:
             entry = self._store.index.get(capture_id)
             return entry.record.capture if entry and entry.kept in VISIBLE else None
 
-    def captures(self, stages: Collection[Stage] = (), limit: int = 1000) -> list[Capture]:
+    def captures(self, stages: Collection[Stage] = (), limit: int = 1000, newest_first: bool = False) -> list[Capture]:
         """See ``Spool.captures``."""
         with self._working("list captures"):
-            return [entry.record.capture for entry in self._store.index.entries(stages, VISIBLE, limit)]
+            entries = self._store.index.entries(stages, VISIBLE, limit, newest_first)
+            return [entry.record.capture for entry in entries]
 
     def read(self, capture_id: str, name: str) -> bytes:
         """See ``Spool.read``."""
