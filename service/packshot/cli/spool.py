@@ -14,6 +14,8 @@ from packshot.platform.table import table
 from packshot.spool.port import Spool
 from packshot.wiring import open_spool
 
+LISTED = 1000
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """``check`` exits 5 when something is wrong and was not mended."""
@@ -33,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if name == "ls":
             action.add_argument("--stage", choices=[stage.value for stage in Stage], action="append", default=[])
             action.add_argument("--json", action="store_true", help="one JSON object a line")
+            action.add_argument("--limit", type=int, default=LISTED, metavar="N", help="the newest N (%(default)s)")
         elif name == "check":
             action.add_argument("--fix", action="store_true", help="rebuild the index from the files")
         else:
@@ -53,7 +56,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _ls(spool: Spool, args: argparse.Namespace) -> int:
-    captures = spool.captures({Stage(stage) for stage in args.stage})
+    if args.limit < 1:
+        raise UsageError(f"--limit {args.limit}: list one capture or more")
+    newest = spool.captures({Stage(stage) for stage in args.stage}, args.limit + 1, newest_first=True)
+    if len(newest) > args.limit:
+        print(f"packshot: these are the newest {args.limit}, there are more; give a larger --limit", file=sys.stderr)
+    captures = newest[: args.limit][::-1]
     if args.json:
         for capture in captures:
             print(json.dumps(_facts(capture)))
