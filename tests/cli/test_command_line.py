@@ -124,6 +124,13 @@ def test_cut_from_stdin_to_stdout(photo: Path) -> None:
     assert done.stdout.startswith(b"\x89PNG")
 
 
+def test_the_layers_of_a_photo_from_stdin_have_it_too(photo: Path, tmp_path: Path) -> None:
+    done = packshot("cut", "-", "-o", str(tmp_path), "--layers", stdin=photo.read_bytes())
+    assert done.returncode == 0, done.stderr
+    _, pages = cv2.imreadmulti(str(tmp_path / "stdin.layers.tiff"), flags=cv2.IMREAD_UNCHANGED)
+    assert (pages[2] == cv2.imread(str(photo))).all()
+
+
 def test_a_bad_photo_among_good_ones_is_reported_and_the_rest_go_on(photo: Path, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,17 @@ def find_photos(inputs: Iterable[str]) -> list[Path]:
 def read_photo(photo: Path) -> bytes:
     """The bytes of a photo or of stdin; raises BadImage when they cannot be read."""
     if str(photo) == STDIO:
-        return sys.stdin.buffer.read()
+        return _stdin()
     try:
         return photo.read_bytes()
     except OSError as error:
         raise BadImage(f"{photo.name} cannot be read: {error.strerror}") from error
+
+
+@lru_cache(maxsize=1)
+def _stdin() -> bytes:
+    """Its bytes come once; a file with layers needs the photo a second time."""
+    return sys.stdin.buffer.read()
 
 
 def tell(photo: Path, target: Path | None, result: CutResult, picture: Picture, as_json: bool) -> None:
