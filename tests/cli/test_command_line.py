@@ -170,6 +170,34 @@ def test_a_photo_is_never_overwritten_by_its_own_cutout(photo: Path, tmp_path: P
     assert picture.read_bytes() == before
 
 
+@pytest.fixture
+def pair(photo: Path, tmp_path: Path) -> Path:
+    """A folder with a photo and another one, where the cutout of the first would go."""
+    (tmp_path / "shoe.jpg").write_bytes(photo.read_bytes())
+    cv2.imwrite(str(tmp_path / "shoe.png"), cv2.imread(str(photo)))
+    return tmp_path
+
+
+@pytest.mark.parametrize("also", [["{pair}/shoe.png"], ["--plate", "{pair}/shoe.png"]], ids=["photo", "plate"])
+def test_a_cutout_never_takes_the_place_of_another_picture_of_the_call(pair: Path, also: list[str]) -> None:
+    before = (pair / "shoe.png").read_bytes()
+    done = packshot("cut", str(pair / "shoe.jpg"), *(word.format(pair=pair) for word in also), "-o", str(pair))
+    assert done.returncode == 1
+    assert f"shoe.jpg: {pair / 'shoe.png'} is another photo of this call" in done.stderr.decode().splitlines()[0]
+    assert (pair / "shoe.png").read_bytes() == before
+
+
+def test_layers_never_take_the_place_of_another_photo_of_the_call(photo: Path, tmp_path: Path) -> None:
+    cut, other = tmp_path / "shoe.jpg", tmp_path / "shoe.layers.tiff"
+    cut.write_bytes(photo.read_bytes())
+    cv2.imwrite(str(other), cv2.imread(str(photo)))
+    before = other.read_bytes()
+    done = packshot("cut", str(tmp_path), "--layers", "-o", str(tmp_path))
+    assert done.returncode == 1
+    assert f"{other} is another photo of this call" in done.stderr.decode()
+    assert other.read_bytes() == before
+
+
 def test_two_photos_of_one_name_do_not_overwrite_each_other(photo: Path, tmp_path: Path) -> None:
     for name in ("a.jpg", "a.jpeg"):
         (tmp_path / name).write_bytes(photo.read_bytes())

@@ -64,6 +64,17 @@ def test_a_bad_photo_is_one_line_the_rest_go_on_and_the_exit_code_says_so(photo:
     assert [file.name for file in sorted((tmp_path / "out").iterdir())] == ["c.jpg", "c.json"]
 
 
+def test_neither_photo_nor_sheet_takes_the_place_of_another_photo_of_the_call(photo: Path, tmp_path: Path) -> None:
+    for name in ("a.jpeg", "a.jpg", "b.jpeg", "b.sheet.jpg"):
+        (tmp_path / name).write_bytes(photo.read_bytes())
+    done = id_photo(tmp_path, "-o", tmp_path, "--sheet")
+    assert done.returncode == 1
+    assert all((tmp_path / name).read_bytes() == photo.read_bytes() for name in ("a.jpg", "b.sheet.jpg"))
+    said = done.stderr.decode()
+    assert f"a.jpeg: {tmp_path / 'a.jpg'} is another photo of this call" in said
+    assert f"b.jpeg: {tmp_path / 'b.sheet.jpg'} is another photo of this call" in said
+
+
 def test_through_pipes(photo: Path) -> None:
     done = id_photo("-", "-o", "-", "--spec", "us", stdin=photo.read_bytes())
     assert done.returncode == 0

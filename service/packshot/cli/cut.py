@@ -79,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
     photos = find_photos(_inputs(args))
     cutting = build_cutting(_with_arguments(config_of(args), args))
     job = _job(args, cutting)
-    outputs = Outputs(args.output, job.suffix, single=len(photos) == 1 and not Path(args.inputs[0]).is_dir())
+    single = len(photos) == 1 and not Path(args.inputs[0]).is_dir()
+    outputs = Outputs(args.output, job.suffix, single, [*photos, *_beside(args)])
     progress = Progress(len(photos), quiet=len(photos) < 2 or args.json)
     failures = 0
     for photo in photos:
@@ -98,7 +99,7 @@ def _cut_one(photo: Path, job: _Job, outputs: Outputs, as_json: bool) -> bool:
             picture = job.picture(result)
             outputs.write(target, picture.data)
             if job.layers and target:
-                outputs.write(target.with_suffix(".layers.tiff"), job.layered(photo, result))
+                outputs.write(outputs.beside(target, ".layers.tiff", photo), job.layered(photo, result))
             tell(photo, target, result, picture, as_json)
     except OSError as error:
         tell_failure(photo, f"{error.filename or 'the output'}: {error.strerror or error}", as_json)
@@ -119,6 +120,12 @@ def _inputs(args: argparse.Namespace) -> list[str]:
     if not args.inputs:
         raise UsageError("name a photo, a folder of photos, or - for stdin")
     return list(args.inputs)
+
+
+def _beside(args: argparse.Namespace) -> list[Path]:
+    """Pictures that are read beside the photos."""
+    background = [Path(args.background)] if args.background else []
+    return [*background, *([args.plate] if args.plate else []), *(args.backdrops or ()), *(args.plates or ())]
 
 
 def _job(args: argparse.Namespace, cutting: Cutting) -> _Job:

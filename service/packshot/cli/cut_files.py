@@ -20,14 +20,15 @@ STDIO = "-"
 
 
 class Outputs:
-    """Where each cutout goes; no two photos of one call into one file, no photo overwritten by its own cutout."""
+    """Where each cutout goes: no two of one call into one file, and none over a picture that the call reads."""
 
-    def __init__(self, output: str, suffix: str, single: bool) -> None:
+    def __init__(self, output: str, suffix: str, single: bool, read: Iterable[Path]) -> None:
         self._stdout = output == STDIO
         self._suffix = suffix
         path = Path(output)
         self._file = path if single and path.suffix and not path.is_dir() else None
         self._folder = path
+        self._read = {path.resolve() for path in read}
         self._taken: dict[Path, Path] = {}
 
     def path_for(self, photo: Path, number: int = 0) -> Path | None:
@@ -37,13 +38,11 @@ class Outputs:
         """
         if self._stdout:
             return None
-        target = self._target(photo, f"-{number}" if number else "")
-        if target.resolve() == photo.resolve():
-            raise UsageError(f"{target} is the photo itself; choose another folder with -o")
-        if target in self._taken:
-            raise UsageError(f"{target} already holds the cutout of {self._taken[target]}; rename one of the two")
-        self._taken[target] = photo
-        return target
+        return self._claimed(self._target(photo, f"-{number}" if number else ""), photo)
+
+    def beside(self, target: Path, suffix: str, photo: Path) -> Path:
+        """A further file of a photo, beside ``target``; raises UsageError on a collision."""
+        return self._claimed(target.with_suffix(suffix), photo)
 
     def write(self, target: Path | None, data: bytes) -> None:
         """Write whole files only; folders are made."""
@@ -55,6 +54,16 @@ class Outputs:
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             write_file(target, data)
+
+    def _claimed(self, target: Path, photo: Path) -> Path:
+        if target.resolve() == photo.resolve():
+            raise UsageError(f"{target} is the photo itself; choose another folder with -o")
+        if target.resolve() in self._read:
+            raise UsageError(f"{target} is another photo of this call; choose another folder with -o")
+        if target in self._taken:
+            raise UsageError(f"{target} already holds the cutout of {self._taken[target]}; rename one of the two")
+        self._taken[target] = photo
+        return target
 
     def _target(self, photo: Path, mark: str) -> Path:
         if self._file:

@@ -63,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
     photos = find_photos(_inputs(args))
     cutting = build_cutting(config)
     studio = build_studio(config, cutting.cutter.cut, cutting.accelerator.card)
-    outputs = Outputs(args.output, "jpg", single=len(photos) == 1 and not Path(args.inputs[0]).is_dir())
+    single = len(photos) == 1 and not Path(args.inputs[0]).is_dir()
+    outputs = Outputs(args.output, "jpg", single, photos)
     job = _Job(studio, name, outputs, args.sheet, args.dpi, not args.keep_background, args.strict, args.json)
     progress = Progress(len(photos), quiet=len(photos) < 2 or args.json)
     failures = 0
@@ -94,8 +95,8 @@ def _make_one(photo: Path, job: _Job) -> bool:
             write_file(target.with_suffix(".json"), json.dumps(made.record, indent=1, ensure_ascii=False).encode())
         if target and job.sheet:
             sheet = job.studio.sheet(made, job.dpi)
-            write_file(target.with_suffix(".sheet.pdf"), sheet.pdf)
-            write_file(target.with_suffix(".sheet.jpg"), sheet.jpeg)
+            write_file(job.outputs.beside(target, ".sheet.pdf", photo), sheet.pdf)
+            write_file(job.outputs.beside(target, ".sheet.jpg", photo), sheet.jpeg)
     except OSError as error:
         tell_failure(photo, f"{error.filename or 'the output'}: {error.strerror or error}", job.as_json)
         return False
