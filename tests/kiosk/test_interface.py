@@ -141,7 +141,7 @@ def test_a_foreign_form_cannot_press_the_shutter(visitor: Visitor) -> None:
 
 
 def test_a_rebound_name_sees_nothing(visitor: Visitor) -> None:
-    for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example"):
+    for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "[", "[::1", "a]b"):
         assert visitor.get("/", Host=host).status == 421
     for host in (f"localhost:{visitor.port}", f"127.0.0.1:{visitor.port}", "[::1]:80"):
         assert visitor.get("/", Host=host).status == 200

@@ -149,7 +149,10 @@ class Door:
         caller.role = Role.ADMIN
 
     def _check_host(self, host: str) -> None:
-        name = urlsplit(f"//{host}").hostname or ""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:  # one bracket without the other
+            name = ""
         if name not in {"localhost", *self._settings.names} and not _is_address(name):
             text = "the pages are not served under this name; add it to kiosk.names"
             raise Refusal(421, "unknown-host", text)
