@@ -29,6 +29,7 @@ class Server:
         self.endless: set[str] = set()
         self.pages: dict[str, bytes] = {}  # path's end -> what comes instead
         self.status: dict[str, int] = {}
+        self.length = ""  # said instead of the true one
         self.drip_s = 0.0
         self.ranges = True
         self.token = ""
@@ -83,7 +84,7 @@ class Server:
         if start:
             request.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         if not endless:
-            request.send_header("Content-Length", str(len(data) - start))
+            request.send_header("Content-Length", self.length or str(len(data) - start))
         request.end_headers()
         try:
             self._body(request, path, data[start:], endless)

@@ -94,6 +94,12 @@ def test_endless_data(house: House, server: Server, name: str) -> None:
     assert sum(path.stat().st_size for path in house.layout.downloads.rglob("*") if path.is_file()) < 2 * len(BIG)
 
 
+@pytest.mark.parametrize("length", ["many", "2, 2", "1e3", "-1", pytest.param("9" * 5000, id="5000 digits")])
+def test_a_length_that_is_no_number_counts_for_nothing(house: House, server: Server, length: str) -> None:
+    server.length = length
+    assert house.install(server.url).word == "committed"
+
+
 def test_slow_retrieval(house: House, server: Server) -> None:
     server.drip_s = 0.02
     refused(house, server, "only .* bytes came in")

@@ -79,7 +79,7 @@ class HttpSource:
 
     def _chunks(self, response: Any) -> Iterator[bytes]:
         """The body, watched: too slow and too short are errors, not ends."""
-        left = int(response.headers.get("Content-Length") or -1)
+        left = response.length or 0  # none where it is not said, or not a number
         since, received = self._now(), 0
         while chunk := _read(response):
             left, received = left - len(chunk), received + len(chunk)
