@@ -28,7 +28,8 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     ``frame`` is "photo" (as taken), "tight" (the subject's box) or "square"; ``fill`` is the subject's longer side as a
     share of the square, allowed from ``fill_min`` to ``fill_max``. ``upscale`` allows enlarging up to ``min_side``.
-    ``shadow`` (0-1) is the strength of a soft contact shadow.
+    ``shadow`` (0-1) is the strength of a soft contact shadow. ``exact_background`` allows not one pixel near the
+    background's colour; of the lossy formats only a jpg on white keeps that.
     """
 
     format: Literal["png", "jpg", "webp", "tiff"] = "png"
@@ -55,6 +56,9 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError(f"fill {self.fill} lies outside fill_min {self.fill_min} to fill_max {self.fill_max}")
         if self.shadow and self.exact_background:
             raise ValueError("a shadow and exact_background exclude each other")
+        if self.exact_background and not keeps_exactly(self.format, self.background):
+            choices = "a jpg on #ffffff, a png, or exact_background = false"
+            raise ValueError(f"a {self.format} keeps {self.background} only nearly; give {choices}")
 
     @property
     def colour(self) -> tuple[int, int, int] | None:
@@ -66,6 +70,11 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         variant = "MAIN" if angle == 0 else f"PT{angle:02d}"
         fields = {"sku": sku, "angle": str(angle), "variant": variant, "ext": self.format}
         return re.sub(r"\{(\w+)\}", lambda match: fields[match.group(1)], self.name)
+
+
+def keeps_exactly(form: str, background: str) -> bool:
+    """Whether our files of a format have just this background once they are decoded."""
+    return form in ("png", "tiff") or background == "transparent" or (form, background.lower()) == ("jpg", "#ffffff")
 
 
 def parse_colour(text: str) -> tuple[int, int, int] | None:

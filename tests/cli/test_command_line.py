@@ -215,6 +215,17 @@ def test_amazon_main_is_white_all_round_after_decoding(photo: Path, tmp_path: Pa
     assert 0.85 <= max(subject[2:]) / picture.shape[0] <= 0.95
 
 
+@pytest.mark.parametrize("instead", [["--background", "#f4f0e8"], ["--format", "webp"]])
+def test_what_a_call_asks_for_goes_before_a_presets_exact_background(
+    photo: Path, tmp_path: Path, instead: list[str]
+) -> None:
+    done = packshot("cut", str(photo), "-o", str(tmp_path), "--preset", "ebay", *instead)
+    assert done.returncode == 0, done.stderr
+    (made,) = tmp_path.iterdir()
+    wanted = (232, 240, 244) if "--background" in instead else (255, 255, 255)
+    assert np.abs(cv2.imread(str(made))[0, 0].astype(int) - wanted).max() <= 3
+
+
 def test_lint_passes_what_cut_made_and_names_what_is_wrong(photo: Path, tmp_path: Path) -> None:
     packshot("cut", str(photo), "-o", str(tmp_path), "--preset", "amazon-main")
     good = packshot("lint", str(tmp_path / f"{photo.stem}.jpg"), "--preset", "amazon-main")

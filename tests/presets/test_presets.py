@@ -15,6 +15,7 @@ from packshot.presets import (
 )
 
 SHIPPED = presets_from_toml(package_path("presets.toml").read_text(), "presets.toml")
+JPEG = "[mine]\nformat = 'jpg'\nexact_background = true"
 
 
 def test_the_marketplaces_are_there() -> None:
@@ -82,6 +83,9 @@ def test_no_layout_has_more_pixels_than_its_preset_allows(frame: str, most: int)
         ("[mine]\nname = '../{sku}.png'", ["mine", "name"]),
         ("[mine]\nbackground = 'red'", ["mine", "background"]),
         ("[mine]\nshadow = 0.3\nexact_background = true", ["mine", "shadow"]),
+        (f"{JPEG}\nbackground = '#f4f0e8'", ["mine", "#f4f0e8", "#ffffff", "a png", "exact_background = false"]),
+        (f"{JPEG}\nbackground = '#000000'", ["mine", "#000000"]),
+        ("[mine]\nformat = 'webp'\nbackground = '#ffffff'\nexact_background = true", ["mine", "a webp", "#ffffff"]),
         ("mine = 3", ["mine"]),
         ("[Mine]", ["Mine", "my.toml", "a-z"]),
         ("['mine.two']", ["mine.two", "a-z"]),
@@ -101,6 +105,16 @@ def test_an_own_preset_is_read() -> None:
     text = "[shop]\nformat='webp'\nframe='square'\nfill=0.8\nname='{sku}-{angle}.{ext}'"
 
     assert presets_from_toml(text, "my.toml")["shop"].file_name("A 1", 3) == "A 1-3.webp"
+
+
+@pytest.mark.parametrize(
+    ("form", "background"),
+    [("jpg", "#FFFFFF"), ("png", "#f4f0e8"), ("tiff", "#000000"), ("webp", "transparent"), ("png", "transparent")],
+)
+def test_a_preset_may_ask_for_an_exact_background_that_its_format_keeps(form: str, background: str) -> None:
+    text = f"[shop]\nformat='{form}'\nbackground='{background}'\nexact_background=true"
+
+    assert presets_from_toml(text, "my.toml")["shop"].exact_background
 
 
 def test_an_unknown_preset_names_those_there_are() -> None:

@@ -16,7 +16,7 @@ from packshot.cut_result import CutResult, split
 from packshot.encode.port import Photo
 from packshot.errors import BadImage, GiveUpCapture, UsageError
 from packshot.matting.refine import Profile
-from packshot.presets import Preset, parse_colour, pick_preset
+from packshot.presets import Preset, keeps_exactly, parse_colour, pick_preset
 from packshot.wiring import Cutting, build_cutting
 
 
@@ -181,7 +181,10 @@ def _with_background(preset: Preset, background: str | None, cutting: Cutting) -
 
 
 def _changed(preset: Preset, **changes: Any) -> Preset:
+    """With what the call asks for, which goes before an exact background."""
+    form, background = changes.get("format", preset.format), changes.get("background", preset.background)
+    exact = preset.exact_background and keeps_exactly(form, background)
     try:
-        return msgspec.structs.replace(preset, **changes)
+        return msgspec.structs.replace(preset, **changes, exact_background=exact)
     except ValueError as error:
         raise UsageError(str(error)) from error
