@@ -1,9 +1,11 @@
 """The MQTT bus against a real mosquitto."""
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -240,6 +242,34 @@ def test_no_message_comes_after_unsubscribe(client: Callable[..., Client]) -> No
     sender.bus.publish("b", b"2")
     assert receiver.next().topic == "b"
     assert receiver.inbox.empty()
+
+
+def test_threads_that_come_and_go_at_once_do_not_undo_each_other_s_subscriptions(
+    client: Callable[..., Client],
+) -> None:
+    receiver = client("receiver")
+
+    def come_and_go(thread: int) -> None:
+        for number in range(100):
+            receiver.listen(f"kept/{thread}/{number}")
+            receiver.listen(f"left/{thread}/{number}")
+            receiver.bus.unsubscribe(f"left/{thread}/{number}")
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(come_and_go, range(4)))
+    finally:
+        sys.setswitchinterval(before)
+    receiver.start()
+    sender = client("sender").start()
+    names = [f"{thread}/{number}" for thread in range(4) for number in range(100)]
+    for topic in [f"{kind}/{name}" for kind in ("left", "kept") for name in names]:
+        sender.bus.publish(topic, b"")
+    assert sender.bus.publish("kept/0/0", b"last").wait(WAIT_S)
+    assert {receiver.next().topic for _ in names} == {f"kept/{name}" for name in names}
+    assert receiver.next().payload == b"last"
 
 
 def test_many_publishers_at_once_all_get_their_own_answer(client: Callable[..., Client]) -> None:

@@ -44,7 +44,8 @@ class MqttBus:
         self._settings = settings
         self._on_fatal = on_fatal
         self._on_connected: Callable[[], None] = lambda: None
-        self._routes: dict[str, _Route] = {}
+        self._routes: dict[str, _Route] = {}  # replaced as a whole, so readers need no lock
+        self._routing = threading.Lock()
         self._link: Link | None = None
         self._problem = "not connected yet"
         self._connects = 0
@@ -91,14 +92,16 @@ class MqttBus:
 
     def subscribe(self, topic_filter: str, handler: Handler, qos: int = 1) -> None:
         """See ``bus.port.Bus``."""
-        self._routes = {**self._routes, topic_filter: _Route(handler, qos)}
+        with self._routing:
+            self._routes = {**self._routes, topic_filter: _Route(handler, qos)}
         link = self._link
         if link is not None and link.up:
             link.subscribe(topic_filter, qos)
 
     def unsubscribe(self, topic_filter: str) -> None:
         """See ``bus.port.Bus``."""
-        self._routes = {key: route for key, route in self._routes.items() if key != topic_filter}
+        with self._routing:
+            self._routes = {key: route for key, route in self._routes.items() if key != topic_filter}
         link = self._link
         if link is not None and link.up:
             link.unsubscribe(topic_filter)
