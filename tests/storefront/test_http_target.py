@@ -137,6 +137,18 @@ def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
         HttpTarget(f"http://127.0.0.1:{free_port()}").find(parcel.key)
 
 
+def test_a_sidecar_that_arrives_cut_short_lets_no_older_picture_in(
+    target: HttpTarget, shop: ShopServer, tmp_path: Path
+) -> None:
+    older = package(tmp_path, {"picture.webp": b"1"}, capture=capture_id(1))
+    newer = package(tmp_path, {"picture.webp": b"2"}, capture=capture_id(2), revision=2)
+    target.put(newer.key, newer.pictures)
+    shop.break_after = 100
+    with pytest.raises(TargetUnavailable, match="broke off after 100 bytes"):
+        target.put(older.key, older.pictures)
+    assert shop.objects["A-1/A-1_0.webp"] == b"2"
+
+
 def test_the_token_is_read_from_its_file_and_sent(shop: ShopServer, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("s3cret\n")

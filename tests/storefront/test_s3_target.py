@@ -9,7 +9,8 @@ from packshot.errors import TargetUnavailable
 from packshot.storefront.targets.s3 import S3Target
 from tests.support.bucket import Bucket, bucket, moto_server
 from tests.support.mosquitto import free_port
-from tests.support.targets import package
+from tests.support.shop_server import ShopServer
+from tests.support.targets import capture_id, package
 
 __all__ = ["bucket", "moto_server"]  # fixtures
 
@@ -55,3 +56,16 @@ def test_a_store_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     parcel = package(tmp_path, {"picture.webp": b"x"})
     with pytest.raises(TargetUnavailable, match="cannot be reached"):
         S3Target("shop", endpoint_url=f"http://127.0.0.1:{free_port()}", timeout_s=2).find(parcel.key)
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_sidecar_that_arrives_cut_short_lets_no_older_picture_in(tmp_path: Path) -> None:
+    older = package(tmp_path, {"picture.webp": b"1"}, capture=capture_id(1))
+    newer = package(tmp_path, {"picture.webp": b"2"}, capture=capture_id(2), revision=2)
+    with ShopServer() as store:
+        target = S3Target("shop", endpoint_url=store.url.removesuffix("/shop"))
+        target.put(newer.key, newer.pictures)
+        store.break_after = 100
+        with pytest.raises(TargetUnavailable, match="broke off after 100 bytes"):
+            target.put(older.key, older.pictures)
+        assert store.objects["A-1/A-1_0.webp"] == b"2"

@@ -133,6 +133,7 @@ def _handler(shop: ShopServer) -> type[BaseHTTPRequestHandler]:
 
         def _break_off(self, body: bytes, start: int) -> None:
             self.send_response(206 if start else 200)
+            self.send_header("ETag", _tag(body))
             self.send_header("Content-Length", str(len(body) - start))
             self.end_headers()
             self.wfile.write(body[start : start + shop.break_after])

@@ -63,9 +63,12 @@ class Web:
         """One request; ``body`` is bytes or an open file. Raises Unreachable, also if the token is not there."""
         with self._open(method, url, dict(headers or {}), body) as response:
             try:
-                return Answer(response.status or 0, response.headers, response.read(MAX_ANSWER_BYTES))
+                data = response.read(MAX_ANSWER_BYTES)
             except (OSError, http.client.HTTPException) as error:
                 raise Unreachable(f"{url_for_people(url)} broke off: {error}") from error
+            if response.length and len(data) < MAX_ANSWER_BYTES:  # http.client says nothing of a body cut short
+                raise Unreachable(f"{url_for_people(url)} broke off after {len(data)} bytes")
+            return Answer(response.status or 0, response.headers, data)
 
     def download(self, url: str, path: Path, size: int) -> Answer:
         """Fetch into ``path``, going on after what is there already; never writes more than ``size`` bytes.

@@ -76,8 +76,10 @@ class _Bucket:
     def read(self, key: str) -> tuple[bytes, Seen] | None:
         with _translated(f"{self._bucket}/{key}"), _missing_is_none():
             answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
-            seen = Seen(answer["ETag"], answer["Metadata"].get("sha256", ""))
-            return answer["Body"].read(MAX_RECORD_BYTES), seen
+            data = answer["Body"].read(MAX_RECORD_BYTES)
+            if len(data) < min(answer["ContentLength"], MAX_RECORD_BYTES):  # boto3 says nothing of a body cut short
+                raise TargetUnavailable(f"{self._bucket}/{key} broke off after {len(data)} bytes")
+            return data, Seen(answer["ETag"], answer["Metadata"].get("sha256", ""))
         return None
 
     def write(self, upload: Upload) -> None:
