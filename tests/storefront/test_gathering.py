@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from packshot.errors import BadMessage, IntegrityError
 from packshot.messages import Offer, OfferedArtefact
 from packshot.parts import from_ranges, part_count, part_span
-from packshot.storefront.delivery.gathering import Gathering, remove_stale
+from packshot.storefront.delivery.gathering import Gathering, stale_folders
 from packshot.storefront.delivery.limits import parse_offer_topic, reason_to_refuse
 
 DATA = bytes(range(256)) * 10
@@ -124,14 +124,13 @@ def test_names_from_the_wire_never_become_file_names(tmp_path: Path) -> None:
     assert not any("aaa" in path.name for path in tmp_path.rglob("*"))
 
 
-def test_what_nobody_went_on_with_is_removed(tmp_path: Path) -> None:
+def test_what_nobody_went_on_with_is_stale(tmp_path: Path) -> None:
     Gathering(tmp_path / "studio-1" / "old", [offered()])
     Gathering(tmp_path / "studio-1" / "new", [offered()])
     long_ago = time.time() - 1000
     for path in (*(tmp_path / "studio-1" / "old").iterdir(), tmp_path / "studio-1" / "old"):
         os.utime(path, (long_ago, long_ago))
-    remove_stale(tmp_path, 500)
-    assert [path.name for path in (tmp_path / "studio-1").iterdir()] == ["new"]
+    assert list(stale_folders(tmp_path, 500)) == [tmp_path / "studio-1" / "old"]
 
 
 def an_offer(*artefacts: OfferedArtefact) -> Offer:

@@ -155,6 +155,25 @@ def test_a_receipt_that_was_lost_with_the_broker_is_sent_again(rig: Rig) -> None
     assert nothing_twice(rig)
 
 
+def test_what_is_old_goes_while_the_uploader_runs_and_what_is_in_work_stays(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("packshot.storefront.delivery.delivery.TIDY_S", 0.0)
+    target = GateTarget(str(rig.shop))
+    uploader = rig.uploader(target=target, keep_parts_s=0.0, keep_ledger_s=0.0).start()
+    rig.box().start()
+    capture = rig.cut({"picture.webp": b"x"}, sku="A-1")
+    assert target.stored.wait(WAIT_S)
+    abandoned = uploader.work / "studio-1" / "abandoned"
+    for _ in range(2):  # when the second has gone, everything has been looked at
+        abandoned.mkdir()
+        eventually(lambda: not abandoned.exists(), "the parts to go")
+    assert list((uploader.work / "studio-1" / capture.capture_id).glob("*.data"))
+    target.gate.set()
+    rig.wait_receipted([capture])
+    eventually(lambda: not uploader.ledger.counts(), "the row to go")
+
+
 @pytest.mark.slow
 @pytest.mark.faults
 @pytest.mark.parametrize("count", [2, 5])

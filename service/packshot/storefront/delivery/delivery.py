@@ -1,6 +1,7 @@
 """The uploader: takes offers from all boxes and works on a few of them at once."""
 
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from packshot.platform.clock import rfc3339
 from packshot.platform.logs import event
 from packshot.platform.web import Web
 from packshot.storefront.delivery.downloads import Downloads
-from packshot.storefront.delivery.gathering import remove_stale
+from packshot.storefront.delivery.gathering import stale_folders
 from packshot.storefront.delivery.job import Desk, Job, dead_topic
 from packshot.storefront.delivery.limits import delivery_key, parse_offer_topic
 from packshot.storefront.delivery.reasons import NotNow, StorefrontAway
@@ -27,6 +28,7 @@ from packshot.storefront.targets.port import DeliveryKey, Target
 log = logging.getLogger(__name__)
 
 TICK_S = 0.25
+TIDY_S = 3600.0
 MAX_DEAD_LETTERS = 100  # told again on every connect; `packshot uploader status` lists all
 
 
@@ -53,6 +55,7 @@ class Delivery:
         self._on_fatal = on_fatal
         self._lock = threading.Lock()
         self._jobs: dict[tuple[str, str], Job] = {}
+        self._tidy_at = 0.0
         self._not_before = 0.0  # the storefront is away until then
         self._offers = f"{settings.root}/+/offer/+"
         probe_topic = f"{settings.root}/uploader/{uploader_id}/probe"
@@ -86,8 +89,13 @@ class Delivery:
             self._ticker.join()
 
     def _tidy(self) -> None:
+        """Drop the parts of abandoned deliveries and the rows of old ones."""
         settings = self._desk.settings
-        remove_stale(self._desk.work, settings.keep_parts_s)
+        self._tidy_at = time.monotonic() + TIDY_S
+        for folder in stale_folders(self._desk.work, settings.keep_parts_s):
+            with self._lock:  # so that no delivery goes on with them meanwhile
+                if (folder.parent.name, folder.name) not in self._jobs:
+                    shutil.rmtree(folder, ignore_errors=True)
         self._desk.ledger.trim(rfc3339(int((time.time() - settings.keep_ledger_s) * 1000)))
 
     def _take_all_offers(self) -> None:
@@ -169,11 +177,22 @@ class Delivery:
     def _tick(self) -> None:
         while not self._closing.wait(TICK_S):
             self._probe.tick()
+            self._tidy_in_time()
             for job in self._current_jobs():
                 try:
                     job.tick()
                 except Exception:
                     log.exception("a claim could not be renewed")
+
+    def _tidy_in_time(self) -> None:
+        if time.monotonic() < self._tidy_at:
+            return
+        try:
+            self._tidy()
+        except StopDaemon as error:
+            self._on_fatal(error)
+        except OSError as error:
+            log.warning("the work folder cannot be tidied: %s", error)
 
     def _current_jobs(self) -> list[Job]:
         with self._lock:

@@ -6,12 +6,13 @@
 The two are not synced to the disk: whatever a power cut tears is found by the sha256 at the end and fetched again.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from packshot.errors import BadMessage, IntegrityError
@@ -127,13 +128,13 @@ class Gathering:
         return self._folder / f"{artefact.sha256}-{artefact.parts}.{suffix}"
 
 
-def remove_stale(work: Path, older_than_s: float) -> None:
-    """Delete what deliveries left behind that nobody went on with for so long."""
+def stale_folders(work: Path, older_than_s: float) -> Iterator[Path]:
+    """What deliveries left behind that nobody went on with for so long."""
     limit = time.time() - older_than_s
     for folder in work.glob("*/*/"):
-        newest = max((path.stat().st_mtime for path in (folder, *folder.iterdir())), default=0.0)
-        if newest < limit:
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # a delivery may just be ending
+            if max(path.stat().st_mtime for path in (folder, *folder.iterdir())) < limit:
+                yield folder
 
 
 def _reserve(path: Path, size: int) -> None:
