@@ -1,8 +1,9 @@
 """Claim check: artefacts go to an object store first, the offer then carries their addresses.
 
-A worker uploads one capture at a time; until that is done its capture waits outside the line. Keys name contents, so
-an upload that was cut short, or a restart, repeats only the file that was under way. What was uploaded is noted on
-disk and deleted when its capture is no longer in delivery, however that came about.
+A worker uploads one capture at a time; until that is done its capture waits outside the line. One that the store does
+not take stands aside and is tried again after a pause: nobody can tell whether the store is away or minds this one.
+Keys name contents, so an upload that was cut short, or a restart, repeats only the file that was under way. What was
+uploaded is noted on disk and deleted when its capture is no longer in delivery, however that came about.
 """
 
 import logging
@@ -64,6 +65,9 @@ class Staging:
         self._asked: dict[str, Keys] = {}  # being uploaded, or there already
         self._there: dict[str, Keys] = {}
         self._broken: dict[str, str] = {}
+        self._failed: dict[str, None] = {}  # an ordered set: the one that has waited longest is tried first
+        self._retry_at = 0.0
+        self._backoff = Backoff(RETRY_FIRST_S, RETRY_CAP_S)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="staging", daemon=True)
 
@@ -83,15 +87,16 @@ class Staging:
         keys = self._keys(capture)
         with self._lock:
             if capture.capture_id in self._broken:
+                self._asked.pop(capture.capture_id, None)  # a retry looks at the files again
                 raise IntegrityError(self._broken.pop(capture.capture_id))
             if self._asked.get(capture.capture_id) != keys:
                 self._asked[capture.capture_id] = keys
-                self._todo.put(partial(self._upload, capture))
+                self._todo.put(partial(self._upload, capture.capture_id))
             return self._there.get(capture.capture_id) == keys
 
     def renew(self, capture: Capture) -> None:
         """Whoever claimed it did not get on: see to it that the copies still lie in the store."""
-        self._todo.put(partial(self._upload, capture))
+        self._todo.put(partial(self._upload, capture.capture_id))
 
     def urls(self, capture: Capture) -> Mapping[str, str]:
         """Addresses of the artefacts, made anew because signatures expire."""
@@ -111,28 +116,44 @@ class Staging:
                 log.exception("staging met an error of our own making")
 
     def _next(self) -> Callable[[], None]:
+        """What is due, else what is asked for meanwhile."""
+        due, action = self._sweep_at, self._sweep
+        if self._failed and self._retry_at < due:
+            due, action = self._retry_at, self._retry
+        left_s = due - time.monotonic()
         try:
-            return self._todo.get(timeout=max(0.0, self._sweep_at - time.monotonic()))
+            return self._todo.get(timeout=left_s) if left_s > 0 else action
         except queue.Empty:
-            return self._sweep
+            return action
 
-    def _upload(self, capture: Capture) -> None:
-        backoff = Backoff(RETRY_FIRST_S, RETRY_CAP_S)
-        while not self._closing.is_set() and self._in_delivery(capture.capture_id):
-            try:
-                self._store(capture)
-            except GiveUpCapture as error:
-                self._conclude(capture, str(error))
-                return
-            except RetryLater as error:
-                pause_s = backoff.next_s()
-                event(
-                    log, "not uploaded", logging.WARNING, capture=capture.capture_id, reason=str(error), retry_s=pause_s
-                )
-                self._closing.wait(pause_s)
-            else:
-                self._conclude(capture)
-                return
+    def _retry(self) -> None:
+        self._upload(next(iter(self._failed)))
+
+    def _upload(self, capture_id: str) -> None:
+        self._failed.pop(capture_id, None)
+        capture = self._in_delivery(capture_id)
+        if capture is None:
+            with self._lock:
+                self._asked.pop(capture_id, None)  # it may come back
+            return
+        try:
+            self._store(capture)
+        except GiveUpCapture as error:
+            self._conclude(capture, str(error))
+        except RetryLater as error:
+            self._stand_aside(capture_id, str(error))
+        else:
+            self._backoff.reset()
+            self._retry_at = time.monotonic()  # the store is there, so the next one may go at once
+            self._conclude(capture)
+
+    def _stand_aside(self, capture_id: str, reason: str) -> None:
+        self._failed[capture_id] = None
+        now = time.monotonic()
+        if self._retry_at <= now:  # one pause for all of them: as a rule the store is away
+            self._retry_at = now + self._backoff.next_s()
+        pause_s = self._retry_at - now
+        event(log, "not uploaded", logging.WARNING, capture=capture_id, reason=reason, retry_s=pause_s)
 
     def _store(self, capture: Capture) -> None:
         self._copies.note(capture.capture_id, self._keys(capture))
@@ -165,7 +186,7 @@ class Staging:
 
     def _tidy(self, capture_id: str) -> None:
         """Delete the copies of a capture that is not in delivery; raises RetryLater, the next sweep tries again."""
-        if self._in_delivery(capture_id):
+        if self._in_delivery(capture_id) is not None:
             return
         with self._lock:
             for memory in (self._asked, self._there, self._broken):
@@ -174,9 +195,10 @@ class Staging:
             self._blobs.remove(key)
         self._copies.forget(capture_id)
 
-    def _in_delivery(self, capture_id: str) -> bool:
+    def _in_delivery(self, capture_id: str) -> Capture | None:
+        """The capture as it is now, if it is in delivery."""
         capture = self._spool.get(capture_id)
-        return capture is not None and capture.stage in IN_DELIVERY
+        return capture if capture is not None and capture.stage in IN_DELIVERY else None
 
     def _keys(self, capture: Capture) -> Keys:
         return frozenset(self._key(capture, artefact) for artefact in _with_bytes(capture))
