@@ -3,8 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 from packshot.errors import ConfigError, TargetRefused, TargetUnavailable
 from packshot.platform.web import retry_after_s
 from packshot.storefront.targets.http import HttpTarget
-from packshot.storefront.targets.record import decode_record
 from tests.support.mosquitto import free_port
 from tests.support.shop_server import Request, ShopServer
 from tests.support.targets import capture_id, package
@@ -194,50 +192,3 @@ def test_a_server_that_is_replaced_under_our_hands_by_somebody_else_is_looked_at
     shop.objects.update(newer)
     target.put(first.key, first.pictures)
     assert shop.objects["A-1/A-1_0.webp"] == b"2"
-
-
-@pytest.mark.parametrize("late", [False, True])
-def test_another_uploader_that_is_faster_at_any_moment_is_not_undone(late: bool, tmp_path: Path) -> None:
-    """What one has completed is never again "not all written yet": the other may be killed before it is complete."""
-    parcel = package(tmp_path, {"picture.webp": b"1"}, capture=capture_id(1))
-    newer = package(tmp_path, {"picture.webp": b"2"}, capture=capture_id(2), revision=2)
-    undone, moment, interrupted = [], 0, True
-    while interrupted:
-        with _Books() as shop:
-            if late:
-                HttpTarget(shop.url).put(newer.key, newer.pictures)
-            shop.before = _Interruption(moment, lambda url=shop.url: HttpTarget(url).put(parcel.key, parcel.pictures))
-            HttpTarget(shop.url).put(parcel.key, parcel.pictures)
-            undone += [moment] * shop.undone
-            interrupted = shop.before.requests > moment
-            moment += 1
-    assert moment > 8
-    assert not undone
-
-
-@dataclass
-class _Interruption:
-    """Does something once, before so many further requests have been looked at."""
-
-    moment: int
-    action: Callable[[], object]
-    requests: int = 0
-
-    def __call__(self) -> None:
-        self.requests += 1
-        if self.requests == self.moment + 1:
-            self.action()
-
-
-@dataclass
-class _Books(ShopServer):
-    """Notices when what was complete is pending again."""
-
-    undone: bool = False
-
-    def store(self, name: str, body: bytes) -> None:
-        former = decode_record(self.objects.get(name, b""))
-        record = decode_record(body)
-        if former is not None and record is not None:
-            self.undone |= record.pending and not former.pending and former.capture_id == record.capture_id
-        super().store(name, body)

@@ -34,6 +34,7 @@ class ShopServer:
     conditions: bool = True
     folders: bool = False
     refuse_deletes: int = 0  # so many DELETEs are answered with 503
+    forbid_deletes: int = 0  # the status of the answer to every DELETE
     break_after: int = 0  # every GET of more than so many bytes is cut off after them
     objects: dict[str, bytes] = field(default_factory=dict)
     collections: set[str] = field(default_factory=set)
@@ -101,9 +102,13 @@ def _handler(shop: ShopServer) -> type[BaseHTTPRequestHandler]:
             shop.before()
             with shop.lock:
                 self._note()
-                if shop.refuse_deletes:
+                if shop.forbid_deletes:
+                    self._say(shop.forbid_deletes, {})
+                elif shop.refuse_deletes:
                     shop.refuse_deletes -= 1
                     self._say(503, {})
+                elif self._precondition_failed():
+                    self._say(412, {})
                 else:
                     self._say(204 if shop.objects.pop(self._name(), None) is not None else 404, {})
 

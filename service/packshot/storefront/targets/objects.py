@@ -4,22 +4,27 @@ Keys are those of the folder target. The sidecar is written twice: before the pi
 (``pending``), after them as the proof that they are complete. Every write is conditional on what was seen before, so
 that of two uploaders with two revisions the newer one wins whatever the order of their requests; whoever meets a
 conflict looks again. Servers that ignore conditions still get the right order as long as uploads do not overlap.
-Former revisions are replaced, not kept: object stores have versions of their own for that.
+Former revisions are replaced, not kept: object stores have versions of their own for that. Files of theirs that the
+new one does not replace (a JPEG before a WebP) go before the proof, so whoever completes a delivery removes them too.
 """
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from packshot.errors import TargetUnavailable
+from packshot.errors import TargetRefused, TargetUnavailable
 from packshot.platform.clock import rfc3339
+from packshot.platform.logs import event
 from packshot.storefront.targets import naming
 from packshot.storefront.targets.port import DeliveryKey, Picture, Stored
 from packshot.storefront.targets.record import Record, decode_record, encode_record
+
+log = logging.getLogger(__name__)
 
 MAX_CONFLICTS = 8
 JSON = "application/json"
@@ -62,8 +67,8 @@ class ObjectStore(Protocol):
     def write(self, upload: Upload) -> None:
         """Create or replace an object, only if it is still what ``upload.over`` says."""
 
-    def delete(self, key: str) -> None:
-        """Remove an object; missing is fine."""
+    def delete(self, key: str, seen: Seen) -> None:
+        """Remove an object, only if it is still what was seen; missing is fine."""
 
     def url(self, key: str) -> str:
         """Where people find the object."""
@@ -125,6 +130,7 @@ class ObjectTarget:
         seen = {name: self._store.look(f"{home}/{file}") for name, file in files.items()}
         place = self._look_at(home, key)
         if place.record is not None and place.record.is_newer_than(key):
+            self._remove_orphans(home, place.record, pictures, files, seen)
             home = _late_prefix(home, key)
             place = self._look_at(home, key)
             seen = {name: self._store.look(f"{home}/{file}") for name, file in files.items()}
@@ -133,13 +139,14 @@ class ObjectTarget:
         if stored is not None:
             return stored
         record = self._record(key, pictures, files, home)
-        self._write_record(place, key, msgspec.structs.replace(record, pending=True))
+        outdated = _outdated(place.record, set(files.values()))
+        self._write_record(place, key, msgspec.structs.replace(record, pending=True, outdated=outdated))
         for picture in pictures:
             upload = _upload_of(picture, f"{home}/{files[picture.name]}", seen[picture.name], key)
             if upload.over is None or upload.over.sha256 != picture.sha256:
                 self._store.write(upload)
+        self._remove_outdated(home, key, outdated)
         self._write_record(self._look_at(home, key), key, record)
-        self._remove_leftovers(home, place.record, set(files.values()))
         return Stored(record.storefront_id, record.url)
 
     def _look_at(self, prefix: str, key: DeliveryKey) -> _Place:
@@ -173,11 +180,42 @@ class ObjectTarget:
                 return False
         return True
 
-    def _remove_leftovers(self, prefix: str, former: Record | None, current: set[str]) -> None:
-        names = set(former.files.values()) - current if former is not None else set()
+    def _remove_outdated(self, prefix: str, key: DeliveryKey, names: Sequence[str]) -> None:
         for name in names:
-            if "/" not in name:
-                self._store.delete(f"{prefix}/{name}")
+            seen = self._store.look(f"{prefix}/{name}")
+            # The sidecar after the file: if the place is still ours, what was seen is nobody's newer picture.
+            owner = self._look_at(prefix, key).record
+            if owner is None or not owner.is_of(key):
+                raise Conflict
+            self._delete(f"{prefix}/{name}", seen)
+
+    def _remove_orphans(
+        self,
+        home: str,
+        newer: Record,
+        pictures: Sequence[Picture],
+        files: Mapping[str, str],
+        seen: Mapping[str, Seen | None],
+    ) -> None:
+        """What an earlier attempt of ours wrote beside a newer revision that came in between.
+
+        While the newer one is not complete, its former picture has to stay: only what is known to be ours goes.
+        """
+        for picture in pictures:
+            name, there = files[picture.name], seen[picture.name]
+            ours = there is not None and there.sha256 == picture.sha256
+            if name not in newer.files.values() and (ours or not newer.pending):
+                self._delete(f"{home}/{name}", there)
+
+    def _delete(self, key: str, seen: Seen | None) -> None:
+        if seen is None:
+            return
+        try:
+            self._store.delete(key, seen)
+        except Conflict:
+            return  # replaced meanwhile, so it is somebody else's
+        except TargetRefused as error:  # the new picture is delivered all the same
+            event(log, "former picture stays", logging.WARNING, reason=str(error))
 
     def _record(self, key: DeliveryKey, pictures: Sequence[Picture], files: dict[str, str], home: str) -> Record:
         shown = f"{home}/{files[naming.main_picture(pictures).name]}"
@@ -198,6 +236,11 @@ class ObjectTarget:
 
 def _upload_of(picture: Picture, key: str, over: Seen | None, delivery: DeliveryKey) -> Upload:
     return Upload(key, picture.path, picture.size_bytes, picture.sha256, picture.content_type, over, delivery)
+
+
+def _outdated(former: Record | None, current: set[str]) -> list[str]:
+    names = {*former.files.values(), *former.outdated} - current if former is not None else set()
+    return sorted(name for name in names if "/" not in name)
 
 
 def _late_prefix(home: str, key: DeliveryKey) -> str:

@@ -25,6 +25,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     url: str = ""
     at: str = ""
     pending: bool = False
+    outdated: list[str] = []  # while pending: files of former revisions that are to be removed
     v: int = VERSION
 
     def is_of(self, key: DeliveryKey) -> bool:

@@ -5,7 +5,7 @@ Needs the extra ``s3`` (boto3). Credentials come as boto3 finds them: environmen
 
 import base64
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -20,6 +20,7 @@ CONFLICT = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412",
 MISSING = frozenset({"NoSuchKey", "NotFound", "404"})
 PERMANENT = frozenset({"EntityTooLarge", "KeyTooLongError", "MetadataTooLarge", "InvalidRequest", "BadDigest"})
 UNCONDITIONAL = frozenset({"NotImplemented", "501"})
+FORBIDDEN = frozenset({"AccessDenied", "MethodNotAllowed", "401", "403", "405"})
 
 
 class S3Target(ObjectTarget):
@@ -92,9 +93,15 @@ class _Bucket:
                     raise
                 self._send(upload, {})  # a store from before conditional writes
 
-    def delete(self, key: str) -> None:
-        with _translated(f"{self._bucket}/{key}"), _missing_is_none():
-            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+    def delete(self, key: str, seen: Seen) -> None:
+        where = {"Bucket": self._bucket, "Key": self._prefix + key}
+        with _translated(f"{self._bucket}/{key}", PERMANENT | FORBIDDEN), _missing_is_none():
+            try:
+                self._client.delete_object(**where, IfMatch=seen.tag)
+            except Exception as error:
+                if _code(error) not in UNCONDITIONAL:
+                    raise
+                self._client.delete_object(**where)  # a store from before conditional deletes
 
     def url(self, key: str) -> str:
         name = quote(self._prefix + key)
@@ -159,7 +166,7 @@ class _Bucket:
 
 
 @contextlib.contextmanager
-def _translated(what: str) -> Iterator[None]:
+def _translated(what: str, permanent: Collection[str] = PERMANENT) -> Iterator[None]:
     """boto3's errors as ours."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -169,7 +176,7 @@ def _translated(what: str) -> Iterator[None]:
         code = _code(error)
         if code in CONFLICT:
             raise Conflict(what) from error
-        if code in PERMANENT:
+        if code in permanent:
             raise TargetRefused(f"the object store refuses {what}: {error}") from error
         raise TargetUnavailable(f"the object store does not take {what} now: {error}") from error
     except (BotoCoreError, OSError) as error:
