@@ -1,7 +1,9 @@
 """The folder storefront: what it leaves on disk, also when it is cut short."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,3 +130,52 @@ def test_a_source_that_changes_under_way_is_not_stored(target: FolderTarget, sho
     with pytest.raises(TargetUnavailable, match="changed"):
         target.put(parcel.key, parcel.pictures)
     assert not (shop / "A-1" / "A-1_0.webp").exists()
+
+
+class _PowerCut(BaseException):
+    """Nothing catches this."""
+
+
+@pytest.mark.parametrize("next_one", [1, 2])
+def test_a_retake_in_another_format_leaves_nothing_beside_it_whenever_it_is_cut_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, next_one: int
+) -> None:
+    """What comes next is the same retake again, or, where that was cancelled, one in the first format."""
+    retakes = [
+        package(tmp_path, {f"picture.{suffix}": b"%d" % number}, capture=capture_id(number), revision=number)
+        for number, suffix in enumerate(("jpg", "webp", "jpg"), 1)
+    ]
+    shown = {1: ["A-1_0.packshot.json", "A-1_0.webp"], 2: ["A-1_0.jpg", "A-1_0.packshot.json"]}[next_one]
+    moment, cut_short = 0, True
+    while cut_short:
+        shop = tmp_path / f"shop{moment}"
+        target = FolderTarget(str(shop))
+        target.put(retakes[0].key, retakes[0].pictures)
+        with monkeypatch.context() as patch:
+            _cut_power(patch, moment)
+            try:
+                target.put(retakes[1].key, retakes[1].pictures)
+                cut_short = False
+            except _PowerCut:
+                moment += 1
+        target.put(retakes[next_one].key, retakes[next_one].pictures)
+        assert (moment, sorted(path.name for path in (shop / "A-1").iterdir() if path.is_file())) == (moment, shown)
+    assert moment > 3
+
+
+def _cut_power(patch: pytest.MonkeyPatch, moment: int) -> None:
+    """Before that many changes to the folder have been made."""
+    changes = 0
+
+    def counted(change: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal changes
+            if changes == moment:
+                raise _PowerCut
+            changes += 1
+            return change(*args, **kwargs)
+
+        return call
+
+    for name in ("replace", "rename", "unlink", "rmdir"):
+        patch.setattr(Path, name, counted(getattr(Path, name)))

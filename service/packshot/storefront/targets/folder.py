@@ -75,15 +75,13 @@ class FolderTarget:
             return self._place(key, pictures, home / naming.SUPERSEDED / key.capture_id)
         if current is not None and not current.is_of(key):
             _keep_former(home, current, _sidecar(key))
-        stored = self._place(key, pictures, home)
-        if current is not None:
-            _remove_leftovers(home, current, set(naming.file_names(key, pictures).values()))
-        return stored
+        return self._place(key, pictures, home)
 
     def _place(self, key: DeliveryKey, pictures: Sequence[Picture], folder: Path) -> Stored:
         """Copy into a folder beside, then rename one by one; the sidecar comes last and makes the delivery count."""
         record = self._record(key, pictures, folder)
         staging = folder / STAGING
+        former = (_read_record(folder, key), _read_record(staging, key))  # shown, and cut short
         shutil.rmtree(staging, ignore_errors=True)
         _make_folder(staging)
         for picture in pictures:
@@ -92,6 +90,7 @@ class FolderTarget:
         for name in record.files.values():
             (staging / name).replace(folder / name)
         sync_folder(folder)
+        _remove_leftovers(folder, former, set(record.files.values()))
         (staging / _sidecar(key)).replace(folder / _sidecar(key))
         sync_folder(folder)
         staging.rmdir()
@@ -180,12 +179,14 @@ def _link_or_copy(source: Path, destination: Path) -> None:
             _write(destination, file)
 
 
-def _remove_leftovers(home: Path, former: Record, current: set[str]) -> None:
+def _remove_leftovers(home: Path, former: Sequence[Record | None], current: set[str]) -> None:
     """Former files whose names the new revision does not use (a JPEG after a WebP)."""
-    for name in set(former.files.values()) - current:
+    names = {name for record in former if record is not None for name in record.files.values()} - current
+    for name in names:
         if Path(name).name == name:
             (home / name).unlink(missing_ok=True)
-    sync_folder(home)
+    if names:
+        sync_folder(home)
 
 
 def _make_folder(path: Path) -> None:
