@@ -1,5 +1,6 @@
 """The configuration: what is read, what wins, and what each mistake says."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packshot.config import Config, differences, dump, load, slug_of_host, to_toml, with_values
-from packshot.errors import ConfigError
+from packshot.errors import ConfigError, StopDaemon
+from packshot.wiring import check_config
 
 
 def write(folder: Path, text: str, name: str = "packshot.toml") -> Path:
@@ -134,3 +136,24 @@ def test_no_configuration_whatsoever_breaks_the_reader(tmp_path_factory: pytest.
         load(file, {})
     except ConfigError as error:
         assert "\n" not in str(error).strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ('[model]\nengine = "quantum"', "model.engine 'quantum'"),
+        ('[model]\nedgetpu_path = "/nowhere/small.tflite"', "/nowhere/small"),
+        ('[model]\nonnx_path = "/nowhere/small.onnx"', "/nowhere/small"),
+        ('[mqtt]\ntls = true\nca_file = "/nowhere/ca.crt"', "mqtt.ca_file /nowhere/ca.crt"),
+        ('[id_camera]\nkind = "webcam"', "'webcam'"),
+        ('[id_photo]\nspecs_file = "/nowhere/specs.toml"', "id_photo.specs_file /nowhere/specs.toml"),
+        ('[id_photo]\nspec = "moon"', "moon"),
+    ],
+)
+def test_what_the_daemon_would_not_start_with_is_no_valid_configuration(tmp_path: Path, text: str, word: str) -> None:
+    with pytest.raises(StopDaemon, match=re.escape(word)):
+        check_config(load(write(tmp_path, text), {}).config)
+
+
+def test_what_the_daemon_starts_with_is_a_valid_configuration(tmp_path: Path) -> None:
+    check_config(load(write(tmp_path, '[model]\nengine = "litert"\nonnx_path = "released"'), {}).config)

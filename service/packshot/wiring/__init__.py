@@ -30,7 +30,7 @@ from packshot.presets import Preset, pick_preset, presets_from_toml
 from packshot.spool.limits import Retention, SpoolLimits
 from packshot.spool.port import Spool
 from packshot.storefront.targets.port import Target
-from packshot.wiring.devices import find_model, open_camera, open_engine, open_lamp, open_trigger
+from packshot.wiring.devices import check_model, open_camera, open_engine, open_lamp, open_trigger
 from packshot.wiring.plugins import plugin
 
 OnFatal = Callable[[StopDaemon], None]
@@ -239,13 +239,20 @@ def known_skus(config: Config) -> frozenset[str] | None:
 
 
 def check_config(config: Config) -> None:
-    """Build what can be built without hardware or network; raises what is wrong with it."""
+    """Build what can be built without hardware or network; raises what is wrong with it.
+
+    A reload that passes here must come up: the former configuration is gone by the time a part is refused.
+    """
+    from packshot.wiring.portraits import all_specs
+
     cut_options(config)
     all_presets(config)
+    all_specs(config)
     known_skus(config)
-    mqtt_password(config.mqtt)
-    find_model(config.model)
+    build_bus(config, "check", "").close()
+    check_model(config.model)
     open_camera(config.camera).close()
+    open_camera(config.id_camera).close()
     open_trigger(config.trigger).close()
     open_lamp(config.lamp).close()
     claim_check = open_claim_check(config)

@@ -32,6 +32,15 @@ def find_model(section: ModelSection) -> tuple[ModelCard, Path]:
     return load_card(Path(section.path)) if section.path else released_model(section.name)
 
 
+def check_model(section: ModelSection) -> None:
+    """Raises ConfigError or ModelError where ``open_engine`` would for an unknown engine or a network without card."""
+    find_model(section)
+    if section.engine not in ENGINES:
+        raise ConfigError(f"model.engine {section.engine!r} is unknown; known: {', '.join(ENGINES)}")
+    if section.edgetpu_path or section.onnx_path:
+        _find_quicker(section)
+
+
 def open_engine(section: ModelSection) -> tuple[Accelerator, Callable[[], str]]:
     """The configured engine with the configured network, and what to ask for its trouble.
 
@@ -40,9 +49,8 @@ def open_engine(section: ModelSection) -> tuple[Accelerator, Callable[[], str]]:
     """
     from packshot.accelerator.litert import LiteRT
 
+    check_model(section)
     card, path = find_model(section)
-    if section.engine not in ENGINES:
-        raise ConfigError(f"model.engine {section.engine!r} is unknown; known: {', '.join(ENGINES)}")
     cpu = LiteRT(path, card, threads=section.threads or default_threads(), runtime=section.engine)
     if not section.edgetpu_path and not section.onnx_path:
         return cpu, lambda: ""
@@ -56,12 +64,18 @@ def _guarded(section: ModelSection, cpu: Accelerator) -> "GuardedAccelerator":
     from packshot.accelerator.onnx import OnnxEngine
 
     golden = network_input(decode_photo(golden_photo()).pixels, cpu.card)
+    card, path = _find_quicker(section)
+    engine = EdgeTPU if section.edgetpu_path else OnnxEngine
+    return GuardedAccelerator(partial(engine, path, card), cpu, golden)
+
+
+def _find_quicker(section: ModelSection) -> tuple[ModelCard, Path]:
+    """The same network for the Edge TPU or, where none is named, for onnxruntime."""
     if section.edgetpu_path:
-        card, path = load_card(Path(section.edgetpu_path))
-        return GuardedAccelerator(partial(EdgeTPU, path, card), cpu, golden)
-    twin = section.onnx_path == "released"
-    card, path = released_model(f"{section.name}.onnx") if twin else load_card(Path(section.onnx_path))
-    return GuardedAccelerator(partial(OnnxEngine, path, card), cpu, golden)
+        return load_card(Path(section.edgetpu_path))
+    if section.onnx_path == "released":
+        return released_model(f"{section.name}.onnx")
+    return load_card(Path(section.onnx_path))
 
 
 def default_threads() -> int:
