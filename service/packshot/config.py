@@ -5,6 +5,7 @@ Read in order, later wins: built-in defaults, ``packshot.toml``, ``conf.d/*.toml
 """
 
 import difflib
+import math
 import re
 import socket
 import tomllib
@@ -147,6 +148,8 @@ def _toml_key(key: str) -> str:
 
 
 def _toml_value(value: Any) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # inf and nan, which JSON has not
     # JSON strings, numbers, booleans and lists are TOML as they stand, but for DEL, which TOML wants escaped.
     return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
 

@@ -32,6 +32,11 @@ def test_dump_is_toml_that_loads_to_the_same(tmp_path: Path) -> None:
     assert tomllib.loads(dump(Config())) == msgspec.to_builtins(Config())
 
 
+def test_a_time_without_end_is_dumped_as_one(tmp_path: Path) -> None:
+    config = load(write(tmp_path, "[spool]\nkeep_ended_s = inf\n"), {}).config
+    assert load(write(tmp_path, dump(config), "dumped.toml"), {}).config == config
+
+
 def test_conf_d_wins_over_the_main_file_and_the_environment_over_both(tmp_path: Path) -> None:
     main = write(tmp_path, '[mqtt]\nhost = "main"\nport = 1\nkeepalive_s = 11\n')
     write(tmp_path, '[mqtt]\nhost = "second"\nport = 2\n', "conf.d/20-second.toml")

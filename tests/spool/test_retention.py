@@ -80,6 +80,20 @@ def test_dismissed_captures_go_after_their_time(root: Path, clock: HandClock, st
     spool.close()
 
 
+def test_what_is_kept_for_ever_stays_and_other_things_still_go(root: Path, clock: HandClock) -> None:
+    for_ever = float("inf")
+    spool = opened(root, clock, Retention(for_ever, for_ever, for_ever))
+    capture, dismissed = delivered(spool, "r1"), in_stage(spool, Stage.REFUSED)
+    clock.pass_days(4000)
+    assert spool.collect() == 0
+    assert spool.read(capture.capture_id, "original.jpg") == PHOTO
+    assert spool.read(dismissed.capture_id, "original.jpg") == PHOTO
+    spool.close()
+    spool = opened(root, clock, Retention(keep_originals_s=DAY_S, keep_receipted_s=for_ever))
+    assert spool.collect() > 0
+    spool.close()
+
+
 def test_time_counts_from_the_end_not_from_the_shutter(root: Path, clock: HandClock) -> None:
     spool = opened(root, clock)
     capture = in_stage(spool, Stage.CLAIMED)

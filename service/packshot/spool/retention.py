@@ -12,6 +12,7 @@ DISMISSED = frozenset({Stage.REFUSED, Stage.CANCELLED, Stage.EMPTY})
 """Ended without a picture in the storefront by somebody's decision, or with nothing to show."""
 DELETABLE = DISMISSED | {Stage.RECEIPTED}
 MANY = 1_000_000
+FOR_EVER_S = 1e12  # inf may be asked for; the index counts in milliseconds of 64 bits
 
 
 def collect(store: Store, rules: Retention) -> int:
@@ -88,4 +89,4 @@ def _forget(store: Store, rules: Retention, now_ms: int) -> None:
 
 
 def _before(now_ms: int, keep_s: float) -> int:
-    return now_ms - round(keep_s * 1000)
+    return now_ms - round(min(keep_s, FOR_EVER_S) * 1000)
