@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import json
+import re
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -155,6 +157,31 @@ def test_the_token_is_read_from_its_file_and_sent(shop: ShopServer, tmp_path: Pa
     target.put(parcel.key, parcel.pictures)
     assert picture_puts(shop)[0].headers["Authorization"] == "Bearer s3cret"
     assert picture_puts(shop)[0].headers["X-Shop"] == "7"
+
+
+@pytest.mark.parametrize("text", ["s3cret\nsecond line\n", "s3cr€t", "\ufeffs3cret"])
+def test_a_token_that_no_header_can_carry_is_unavailable_and_not_told(
+    shop: ShopServer, tmp_path: Path, text: str
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(text, "utf-8")
+    with pytest.raises(TargetUnavailable, match=r"/token is not one line .*; check token_file$") as refusal:
+        HttpTarget(shop.url, token_file=str(token)).find(package(tmp_path, {}).key)
+    assert not shop.requests("HEAD")
+    assert "s3cr" not in "".join(traceback.format_exception(refusal.value))
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:9/bücher", "http://shop..example"])
+def test_an_address_that_cannot_be_asked_is_unavailable(tmp_path: Path, base_url: str) -> None:
+    with pytest.raises(TargetUnavailable, match=f"^{re.escape(base_url)}"):
+        HttpTarget(base_url).find(package(tmp_path, {}).key)
+
+
+def test_a_header_that_cannot_be_sent_is_unavailable_and_not_told(shop: ShopServer, tmp_path: Path) -> None:
+    target = HttpTarget(shop.url, headers={"X-Key": "s3cret\nsecond line"})
+    with pytest.raises(TargetUnavailable, match="correct address or headers") as refusal:
+        target.find(package(tmp_path, {}).key)
+    assert "s3cret" not in str(refusal.value)
 
 
 def test_a_missing_token_file_is_unavailable_and_names_the_file(shop: ShopServer, tmp_path: Path) -> None:

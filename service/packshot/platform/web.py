@@ -1,6 +1,7 @@
 """HTTP requests with limits: bounded answers, no silent redirects, one-line errors; downloads that resume."""
 
 import http.client
+import re
 import ssl
 import urllib.error
 import urllib.request
@@ -19,6 +20,7 @@ MAX_RETRY_AFTER_S = 24 * 3600.0
 CHUNK_BYTES = 256 * 1024
 PARTIAL_CONTENT = 206
 RANGE_NOT_SATISFIABLE = 416
+FITS_A_HEADER = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 
 
 class Unreachable(OSError):
@@ -92,17 +94,20 @@ class Web:
         headers = {"User-Agent": f"packshot/{__version__}", **headers}
         if self.token_file is not None:
             headers["Authorization"] = f"Bearer {_token(self.token_file)}"
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise Unreachable(f"{url_for_people(url)} is no http or https address")
-        request = urllib.request.Request(url, data=body, headers=headers, method=method)  # noqa: S310 - checked above
         opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=self.context), _NoRedirect())
         try:
+            if urlsplit(url).scheme not in ("http", "https"):
+                raise Unreachable(f"{url_for_people(url)} is no http or https address")
+            request = urllib.request.Request(url, data=body, headers=headers, method=method)  # noqa: S310 - checked
             return opener.open(request, timeout=self.timeout_s)
         except urllib.error.HTTPError as error:
             return error
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise Unreachable(f"{url_for_people(url)} cannot be reached: {reason}") from error
+        except ValueError:  # its text may quote a header, so it is not passed on
+            text = f"{url_for_people(url)} or a header for it holds what HTTP cannot carry; correct address or headers"
+            raise Unreachable(text) from None
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -146,6 +151,9 @@ def _store(response: Any, path: Path, offset: int, size: int, url: str) -> None:
 
 def _token(path: Path) -> str:
     try:
-        return path.read_text("utf-8").strip()
+        token = path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise Unreachable(f"the bearer token in {path} cannot be read ({error}); check token_file") from error
+    if not FITS_A_HEADER.fullmatch(token):
+        raise Unreachable(f"the bearer token in {path} is not one line of plain characters; check token_file")
+    return token
