@@ -12,13 +12,15 @@ SECRET_NAME = re.compile(
 PATH_NAME = re.compile(r"_(file|path)$")
 
 PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S)
-IN_ADDRESS = re.compile(r"(?<=://)[^/\s@\"']+@")
-# name = "value", name: value, name=value; in TOML, JSON, headers, queries and log lines
+IN_ADDRESS = re.compile(r"(?<=://)[^/\s\"']+@")  # up to the last @: cameras take passwords with one in them
+# name = "value", name: value, name=value; in TOML, JSON, headers, queries and log lines, where JSON stands in quotes
 NAMED = re.compile(
     r"(?i)([\w-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|signature|cookie|authorization"
-    r"|SetCredential|SetCredentialEncrypted)[\"']?\s*[:=]\s*)"
-    r"(\"[^\"\n]*\"|'[^'\n]*'|(?:bearer|basic|digest)\s+[^\s,;\"']+|[^\s,;&\"'}\[]+)"
+    r"|SetCredential|SetCredentialEncrypted)(?:\\?[\"'])?\s*[:=]\s*)"
+    r"(\"(?:\\.|[^\"\\\n])*\"?|\\\"(?:\\{3}\"|\\(?!\")|[^\"\\\n])*(?:\\\")?|'[^'\n]*'"
+    r"|(?:bearer|basic|digest)\s+[^\s,;\"']+|[^\s,;&\"'}\[]+)"
 )
+QUOTE = re.compile(r"\\?[\"']")
 
 
 def hide_values(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,5 +62,6 @@ def hide_secrets(text: str, known: Collection[str] = ()) -> str:
 
 def _hide_named(found: re.Match[str]) -> str:
     name, value = found.groups()
-    quote = value[0] if value[0] in "\"'" else ""
+    opening = QUOTE.match(value)
+    quote = opening.group() if opening else ""
     return f"{name}{quote}{HIDDEN}{quote}"

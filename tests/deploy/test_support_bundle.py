@@ -90,6 +90,11 @@ def test_only_its_owner_may_read_it_and_nothing_is_overwritten(tmp_path: Path) -
     ("text", "expected"),
     [
         ("rtsp://user:pw@host/x and http://host/a@b", "rtsp://[hidden]@host/x and http://host/a@b"),
+        ("rtsp://user:p@ss@word@host/x, a@b", "rtsp://[hidden]@host/x, a@b"),
+        ('password = "a\\\\ \\" b", x = "c"', 'password = "[hidden]", x = "c"'),
+        (r'reason="403: {\"token\": \"a b\", \"n\": 1}" x=2', r'reason="403: {\"token\": \"[hidden]\", \"n\": 1}" x=2'),
+        (r'"{\"token\": \"a\\\"b\", \"n\": 1}"', r'"{\"token\": \"[hidden]\", \"n\": 1}"'),
+        ('password = "cut off', 'password = "[hidden]"'),
         ('password = "a b c"', 'password = "[hidden]"'),
         ('{"access_token": "xyz", "sku": "A"}', '{"access_token": "[hidden]", "sku": "A"}'),
         ("Authorization: Bearer abc.def-g", "Authorization: [hidden]"),
