@@ -24,7 +24,7 @@ dry='' uninstall='' purge='' uploader='' site='' wheelhouse='' work='' update_ro
 changes=()
 # shellcheck source-path=SCRIPTDIR source=update/lay.sh
 . "$here/update/lay.sh"
-readonly units=(packshotd.service packshot-uploader.service "${updater_units[@]}")
+readonly units=(packshot-kiosk.service packshotd.service packshot-uploader.service "${updater_units[@]}")
 
 main() {
   parse_arguments "$@"
@@ -254,7 +254,7 @@ services() {
 remove_all() {
   local unit
   for unit in packshot.target "${units[@]}"; do
-    if systemctl -q is-enabled "$unit" 2>/dev/null; then
+    if systemctl -q is-enabled "$unit" 2>/dev/null || systemctl -q is-active "$unit" 2>/dev/null; then
       if changed "stop and disable $unit"; then
         systemctl -q disable --now "$unit" 2>/dev/null || systemctl -q disable "$unit"
       fi
@@ -264,7 +264,7 @@ remove_all() {
     "$share/tmpfiles.d/packshot.conf" /usr/local/bin/packshot "$prefix"
   if [ -n "$purge" ]; then
     delete /etc/packshot /var/lib/packshot /var/lib/packshot-uploader /var/lib/packshot-updater \
-      /var/lib/systemd/timers/stamp-packshot*
+      /var/lib/packshot-kiosk /var/lib/systemd/timers/stamp-packshot*
     remove_users
   else
     say "kept: /etc/packshot and the captures in /var/lib/packshot (--purge removes them)"

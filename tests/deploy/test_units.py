@@ -1,5 +1,6 @@
 """What systemd, shellcheck and a dry run say of the files in deploy/, without installing anything."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -148,3 +149,20 @@ def test_nobody_installs_without_being_root_and_a_wrong_option_is_explained() ->
     done = subprocess.run([str(DEPLOY / "install.sh"), "--sideways"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "usage:" in done.stderr
+
+
+@pytest.mark.parametrize("state", ["is-enabled", "is-active"])
+def test_uninstalling_stops_every_unit_first_the_touch_screen_too(tmp_path: Path, state: str) -> None:
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f'#!/bin/sh\n[ "$2" = {state} ]\n')
+    systemctl.chmod(0o755)
+    done = subprocess.run(
+        [str(DEPLOY / "install.sh"), "--uninstall", "--purge", "--dry-run"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )
+    assert done.returncode == 0, done.stderr
+    stopped = set(re.findall(r"would stop and disable (\S+)", done.stdout))
+    units = (*(DEPLOY / "systemd").iterdir(), *(DEPLOY / "update").glob("packshot*"))
+    assert stopped == {unit.name for unit in units if "[Install]" in unit.read_text()}
