@@ -6,12 +6,20 @@ readonly updater_units=(packshot-update-watch.path packshot-update-request.path 
 
 # Builds the environment where this checkout's is not there, and switches to it; without its wheels, says so.
 lay_updater() {
-  local updater_stamp slot
+  local updater_stamp slot target
   [ -z "$update_root" ] || put "$update_root" /etc/packshot/update/root.json || true
   updater_stamp=$({ echo "$stamp" && cat "$here/locks/updater.txt"; } | sha256sum | cut -d' ' -f1)
   slot=$(grep -lsx "$updater_stamp" "$updater_home"/releases/*/.complete | head -n1) || true
   if [ -z "$slot" ]; then
-    build_updater "$updater_stamp" || return 0
+    target=$updater_home/releases/$(package_version)
+    [ ! -e "$target" ] || target+=+${updater_stamp:0:8}
+    changed "build $target" || return 0
+    fetch_wheels
+    if ! compgen -G "$wheelhouse/tuf-*.whl" >/dev/null; then
+      say "the wheelhouse has no tuf: no updater is installed, \`packshot update\` will not work"
+      return 0
+    fi
+    build_updater "$target" "$updater_stamp" # without `||` or `if`: they would let its steps fail unheard
   elif [ ! -e "$updater_home/current" ]; then
     switch_updater "$(basename "${slot%/.complete}")"
   fi
@@ -20,16 +28,7 @@ lay_updater() {
 }
 
 build_updater() {
-  local mark=$1 name target
-  name=$(package_version)
-  [ ! -e "$updater_home/releases/$name" ] || name+=+${mark:0:8}
-  target=$updater_home/releases/$name
-  changed "build $target" || return 0
-  fetch_wheels
-  if ! compgen -G "$wheelhouse/tuf-*.whl" >/dev/null; then
-    say "the wheelhouse has no tuf: no updater is installed, \`packshot update\` will not work"
-    return 1
-  fi
+  local target=$1 mark=$2
   rm -rf "$target"
   python3 -m venv "$target"
   pip_from_wheelhouse "$target" --no-deps -r "$here/locks/updater.txt"
@@ -38,7 +37,7 @@ build_updater() {
   sync -f "$target"
   echo "$mark" >"$target/.complete" # last: one without it is not used
   sync "$target/.complete" "$target"
-  switch_updater "$name"
+  switch_updater "${target##*/}"
 }
 
 switch_updater() {

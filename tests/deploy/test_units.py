@@ -166,3 +166,62 @@ def test_uninstalling_stops_every_unit_first_the_touch_screen_too(tmp_path: Path
     stopped = set(re.findall(r"would stop and disable (\S+)", done.stdout))
     units = (*(DEPLOY / "systemd").iterdir(), *(DEPLOY / "update").glob("packshot*"))
     assert stopped == {unit.name for unit in units if "[Install]" in unit.read_text()}
+
+
+def lay(root: Path, steps: str) -> subprocess.CompletedProcess[str]:
+    """What install.sh does outside the release, below ``root``; ``steps`` stand in for some of its own."""
+    shutil.copytree(DEPLOY, root / "deploy")
+    for script in (root / "deploy/install.sh", root / "deploy/update/lay.sh"):
+        text = re.sub(
+            r"(?<!\w)/(opt/packshot|usr/local|etc/packshot)", lambda path: f"{root}{path[0]}", script.read_text()
+        )
+        script.write_text(text.replace('main "$@"\n', f"{SYSTEM_S_PART}\n{steps}\nmain\n"))
+    return subprocess.run(["bash", str(root / "deploy/install.sh")], capture_output=True, text=True)
+
+
+SYSTEM_S_PART = """
+id() { echo 0; }
+detect_platform() { lock=runtime; }
+apt_packages() { :; }
+systemd-sysusers() { :; }
+systemd-tmpfiles() { :; }
+reload_udev() { :; }
+slot() { stamp=x; }
+package_version() { echo 1.0; }
+services() { say "services start"; }
+fetch_wheels() { wheelhouse=$work && touch "$work/tuf-1.whl"; }
+wheel_requirement() { :; }
+pip_from_wheelhouse() { touch "$1/installed"; }
+python3() { mkdir -p "$3"; }
+"""
+
+
+def test_the_updater_is_used_once_it_is_whole(tmp_path: Path) -> None:
+    done = lay(tmp_path, "")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "opt/packshot/updater/current/installed").exists()
+    assert (tmp_path / "opt/packshot/updater/current/.complete").exists()
+    assert os.access(tmp_path / "opt/packshot/updater/run", os.X_OK)
+
+
+def test_without_its_wheels_there_is_no_updater_and_the_rest_goes_on(tmp_path: Path) -> None:
+    done = lay(tmp_path, "fetch_wheels() { wheelhouse=$work; }")
+    assert done.returncode == 0, done.stderr
+    assert "no updater is installed" in done.stdout
+    assert "services start" in done.stdout
+    assert not (tmp_path / "opt/packshot/updater").exists()
+
+
+def test_an_updater_for_which_there_is_no_room_is_not_used(tmp_path: Path) -> None:
+    done = lay(tmp_path, "pip_from_wheelhouse() { echo 'No space left on device' >&2 && return 1; }")
+    assert done.returncode != 0
+    assert "services start" not in done.stdout
+    assert not (tmp_path / "opt/packshot/updater/current").exists()
+    assert not list(tmp_path.glob("opt/packshot/updater/releases/*/.complete"))
+
+
+def test_a_unit_that_cannot_be_written_ends_the_installation(tmp_path: Path) -> None:
+    done = lay(tmp_path, 'install() { case $* in *packshotd.service) return 1 ;; *) command install "$@" ;; esac; }')
+    assert done.returncode == 1
+    assert "packshotd.service cannot be written" in done.stderr
+    assert "services start" not in done.stdout
