@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from packshot.errors import BadMessage
 from packshot.trigger.port import TriggerAction
 from packshot.trigger.scanned import ScannedSku
 from packshot.trigger.scanner import EVENT, KEYS, ScannerTrigger, Typed
@@ -86,6 +87,27 @@ def test_a_code_that_is_no_sku_is_a_problem_until_the_next_scan(scanner: Scanner
     scanner.scan("good")
     assert scanner.fired.next() == (TriggerAction.CAPTURE, "good")
     assert scanner.trigger.problem == ""
+
+
+def test_a_code_of_which_the_kernel_dropped_keys_is_no_sku(scanner: Scanner) -> None:
+    events = typed("4006381333931")
+    scanner.trigger.start(scanner.fired)
+    os.write(scanner.writing, _bytes([*events[:8], (0, 3, 0), *events[28:]]))
+    assert "scan it again" in _wait_for_problem(scanner.trigger)
+
+    scanner.scan("4006381333931")
+    assert scanner.fired.next() == (TriggerAction.CAPTURE, "4006381333931")
+    assert scanner.trigger.problem == ""
+
+
+def test_a_shift_let_go_among_dropped_keys_is_not_held() -> None:
+    keys = Typed()
+    for event in ((1, SHIFT, 1), (1, CODES["A"][0], 1), (0, 3, 0)):
+        assert keys.event(*event) is None
+    with pytest.raises(BadMessage, match="lost"):
+        keys.event(1, ENTER, 1)
+
+    assert [line for event in typed("b-1") if (line := keys.event(*event))] == ["b-1"]
 
 
 def test_a_missing_scanner_is_a_state(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import os
 import selectors
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from packshot.domain import check_sku
@@ -16,7 +16,8 @@ from packshot.errors import BadMessage
 from packshot.trigger.port import Fire, TriggerAction
 
 EVENT = struct.Struct("llHHi")  # seconds, microseconds, type, code, value
-EV_KEY = 1
+EV_SYN, EV_KEY = 0, 1
+SYN_DROPPED = 3  # whoever reads too slowly is told so, in place of the events that had no more room
 KEY_UP, KEY_DOWN = 0, 1
 EVIOCGRAB = 0x40044590
 SHIFTS = frozenset({42, 54})
@@ -46,19 +47,31 @@ class Typed:
     def __init__(self) -> None:
         self._line = ""
         self._shift = False
+        self._torn = False
 
     def event(self, kind: int, code: int, value: int) -> str | None:
-        """The line that an event completes, None for all others; empty lines are none."""
+        """The line that an event completes, None for all others; empty lines are none.
+
+        Raises BadMessage in place of a line of which keys were lost.
+        """
+        if (kind, code) == (EV_SYN, SYN_DROPPED):
+            self._torn, self._shift = True, False
         if kind != EV_KEY:
             return None
         if code in SHIFTS:
             self._shift = value != KEY_UP
         elif value == KEY_DOWN and code in ENTERS:
-            line, self._line = self._line, ""
-            return line or None
+            return self._ended() or None
         elif value == KEY_DOWN and code in KEYS:
             self._line = (self._line + KEYS[code][self._shift])[-LONGEST_CODE:]
         return None
+
+    def _ended(self) -> str:
+        line, self._line = self._line, ""
+        torn, self._torn = self._torn, False
+        if torn:
+            raise BadMessage("keys of a code were lost, the computer was too busy to read them; scan it again")
+        return line
 
 
 class ScannerTrigger:
@@ -109,14 +122,16 @@ class ScannerTrigger:
             self._problem = ""
             typed = Typed()
             while self._wait_for(descriptor):
-                for _, _, kind, code, value in EVENT.iter_unpack(_whole_events(descriptor)):
-                    if line := typed.event(kind, code, value):
-                        self._take(line, fire)
+                for _, _, *event in EVENT.iter_unpack(_whole_events(descriptor)):
+                    self._take(typed, event, fire)
         finally:
             os.close(descriptor)
 
-    def _take(self, line: str, fire: Fire) -> None:
+    def _take(self, typed: Typed, event: Sequence[int], fire: Fire) -> None:
         try:
+            line = typed.event(*event)
+            if line is None:
+                return
             sku = check_sku(line)
         except BadMessage as error:
             self._problem = str(error)
