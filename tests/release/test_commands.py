@@ -136,6 +136,23 @@ def test_renewing_what_is_not_due_changes_nothing(desk: Desk, capsys: pytest.Cap
     assert {file: file.read_bytes() for file in desk.repository.rglob("*.json")} == before
 
 
+@pytest.mark.parametrize("there", ["targets", "snapshot", "timestamp"])
+def test_a_timer_that_lacks_an_online_key_does_not_claim_to_have_renewed(
+    desk: Desk, there: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    for file in desk.keys.glob(f"{there}.*"):
+        (stick / file.name).write_bytes(file.read_bytes())
+    before = (desk.repository / "metadata" / "timestamp.json").read_bytes()
+
+    assert desk.release("renew", keys=stick) == 2
+    said = capsys.readouterr()
+    assert "renewed" not in said.out
+    assert "add its folder with --keys" in said.err
+    assert (desk.repository / "metadata" / "timestamp.json").read_bytes() == before
+
+
 @pytest.mark.parametrize("role", ["root", "targets", "channels", "snapshot", "timestamp"])
 def test_a_stolen_key_is_replaced_and_boxes_follow(desk: Desk, shop: Box, role: str, tmp_path: Path) -> None:
     desk.make("1.0.0")

@@ -105,6 +105,8 @@ def renew(args: argparse.Namespace) -> int:
     if args.within is not None:
         soon = store.clock() + timedelta(days=args.within)
         roles = {role for role in roles if store.expiries()[role][1] <= soon}
+    for role in ONLINE if roles & set(ONLINE) else ():
+        store.require(role)
     if "root" in roles and not _root_is_complete(Ceremony(store).renew()):
         return 1
     for role in ("targets", "channels"):
