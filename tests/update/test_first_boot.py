@@ -124,3 +124,22 @@ def test_what_was_taken_back_by_hand_leaves_nothing_to_guard(house: House, repos
     assert not house.layout.guarded.exists()
     house.reboot()
     assert committed_on(house, "0.1.0")
+
+
+def lay_by_hand(house: House, version: str) -> None:
+    """An operator runs ``deploy/install.sh``, which restarts the daemon."""
+    house.stop()
+    house.lay(version)
+
+
+def test_a_release_laid_by_hand_before_the_first_boot_is_not_taken_back_for_the_one_before(
+    house: House, repository: SignedRepository
+) -> None:
+    assert house.install(repository.folder).word == "committed"
+    house.behaviours = {"0.3.0": Behaviour(ill=frozenset({"lamp"}))}
+    lay_by_hand(house, "0.3.0")
+    house.reboot()
+    house.live(600)
+
+    assert house.runs == house.points_to == "0.3.0"
+    assert committed_on(house, "0.3.0")

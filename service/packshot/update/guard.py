@@ -4,7 +4,7 @@ import msgspec
 
 from packshot.update.box import Box
 from packshot.update.repository import forget_downloads
-from packshot.update.state import SWITCHED, Phase, State, at_rest_if_idle
+from packshot.update.state import SWITCHED, Phase, Release, State, at_rest_if_idle
 from packshot.update.switch import point_back
 
 
@@ -23,12 +23,12 @@ def guard(box: Box) -> State:
     return state
 
 
-def counted(state: State, runs_target: bool, boot_id: str, tries: int) -> State:
-    """The state after one more start of the daemon."""
-    if state.phase is Phase.IDLE and state.armed_boot not in ("", boot_id) and state.previous:
+def counted(state: State, running: str, boot_id: str, tries: int) -> State:
+    """The state after one more start of the daemon, from the slot ``running``."""
+    unproven = state.armed_boot not in ("", boot_id) and _lies_in(running, state.committed)
+    if state.phase is Phase.IDLE and unproven and state.previous:
         state = first_boot(state, tries)
-        runs_target = True
-    if state.phase not in SWITCHED or not runs_target:
+    if state.phase not in SWITCHED or not _lies_in(running, state.target):
         return state
     if state.tries_left <= 0:
         reason = "it was started too often without being healthy for long enough"
@@ -54,15 +54,18 @@ def _count(box: Box) -> State:
 
     def count(state: State) -> State:
         state = at_rest_if_idle(box.layout, state)
-        target = state.target.slot if state.target else ""
-        runs_target = box.slots.points_to("current") == target
-        return counted(state, runs_target, box.boot_id, box.settings.update.tries)
+        return counted(state, box.slots.points_to("current"), box.boot_id, box.settings.update.tries)
 
     state = box.states.change(count)
     if state.phase is not before.phase:
         box.mark(guarded=True, pending=True)
         box.states.note(str(state.phase), state.target.version if state.target else "", state.error)
     return state
+
+
+def _lies_in(slot: str, release: Release | None) -> bool:
+    """Whether it is this release that runs: one laid by ``install.sh`` since then has nothing to prove."""
+    return release is not None and release.slot == slot
 
 
 def _count_or_give_up(box: Box) -> State:
