@@ -143,3 +143,29 @@ def test_a_release_laid_by_hand_before_the_first_boot_is_not_taken_back_for_the_
 
     assert house.runs == house.points_to == "0.3.0"
     assert committed_on(house, "0.3.0")
+
+
+def test_from_a_release_laid_by_hand_the_way_back_leads_where_the_status_says(
+    house: House, repository: SignedRepository
+) -> None:
+    assert house.install(repository.folder).word == "committed"
+    lay_by_hand(house, "0.3.0")
+    previous = house.status()["previous"]
+    with only_updater(house.box):
+        assert roll_back_by_hand(house.box).word == "rolled-back"
+
+    assert isinstance(previous, dict)
+    assert house.runs == house.points_to == previous["version"] == "0.2.0"
+    assert committed_on(house, "0.2.0")
+    assert [one.version for one in house.box.states.load().failed] == ["0.3.0"]
+
+
+def test_the_way_back_from_a_release_laid_by_hand_leads_to_one_whose_first_boot_is_still_guarded(
+    house: House, repository: SignedRepository
+) -> None:
+    commit_what_fails_after_a_reboot(house, repository)
+    lay_by_hand(house, "0.2.5")
+    with only_updater(house.box):
+        roll_back_by_hand(house.box)
+    assert house.runs == "0.2.0"
+    assert_the_first_boot_ends_in_the_old_release(house)

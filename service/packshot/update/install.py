@@ -13,7 +13,7 @@ from packshot.update.box import Box
 from packshot.update.manifest import ChannelRelease, UpdaterPart, parse
 from packshot.update.problems import UpdateBusy, UpdateRefused, disk_errors
 from packshot.update.repository import Repository
-from packshot.update.state import Phase, Progress, Release
+from packshot.update.state import Phase, Progress, Release, way_back
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def conclude(box: Box, wait: bool) -> Result:
 def roll_back_by_hand(box: Box) -> Result:
     """Back to the release before, or out of a probation; the one left is not installed again by itself."""
     state = watch.tick(box)
-    earlier = state.previous if state.phase is Phase.IDLE else state.committed
+    earlier = way_back(state, box.running()) if state.phase is Phase.IDLE else state.committed
     if earlier is None or not box.slots.stamp(earlier.slot):
         raise UpdateRefused("there is no earlier release on this box to go back to")
     switch.roll_back(box, "taken back by hand")

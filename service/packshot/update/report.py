@@ -9,7 +9,7 @@ from packshot.update.box import Box
 from packshot.update.install import Result
 from packshot.update.look import Offer
 from packshot.update.manifest import INTERFACE
-from packshot.update.state import BEFORE_THE_SWITCH, Phase, Release, State, at_rest_if_idle
+from packshot.update.state import BEFORE_THE_SWITCH, Phase, Release, State, at_rest_if_idle, way_back
 
 PROVEN = BEFORE_THE_SWITCH | {Phase.IDLE, Phase.COMMIT}
 
@@ -22,7 +22,7 @@ def status(box: Box) -> dict[str, Any]:
         "phase": str(state.phase),
         "committed": is_committed(state, running),
         "installed": _release(running),
-        "previous": _release(state.previous if running == state.committed else state.committed),
+        "previous": _release(way_back(state, running)),
         "target": _release(state.target),
         "tries_left": state.tries_left,
         "progress": msgspec.to_builtins(state.progress),

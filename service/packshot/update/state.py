@@ -97,6 +97,11 @@ class State(Struct, frozen=True, kw_only=True):
         return any(failure.sequence == sequence for failure in self.failed)
 
 
+def way_back(state: State, running: Release | None) -> Release | None:
+    """Where a rollback leads: to the committed release if another one runs, else to the one before it."""
+    return state.previous if running == state.committed else state.committed
+
+
 class StateFile:
     """The state on disk. ``change`` reads and writes under a short lock: guard and updater may meet."""
 

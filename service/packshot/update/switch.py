@@ -115,9 +115,12 @@ def roll_back(box: Box, reason: str) -> State:
 
 def _begin_rollback(box: Box, reason: str) -> State:
     """One write after which the way back is taken whatever happens; a release at rest goes back to the one before."""
+    running = box.running()
 
     def back(state: State) -> State:
-        if state.phase is Phase.IDLE:
+        if state.phase is Phase.IDLE and running != state.committed:  # laid by ``install.sh`` since then
+            state = msgspec.structs.replace(state, target=running, committed_boot=state.armed_boot, before=Before())
+        elif state.phase is Phase.IDLE:
             state = msgspec.structs.replace(
                 state, target=state.committed, committed=state.previous, previous=None, before=Before()
             )
