@@ -10,6 +10,7 @@ class FakeTrigger:
 
     def __init__(self, problem: str = "") -> None:
         self.problem = problem
+        self.refused = False  # a scanner's, see ``trigger.scanned.Scanner``
         self._fire: Fire | None = None
 
     def start(self, fire: Fire) -> None:

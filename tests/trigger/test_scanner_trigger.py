@@ -168,6 +168,30 @@ def test_presses_carry_the_sku_that_was_scanned_last() -> None:
     ]
 
 
+def test_a_code_that_is_no_sku_leaves_no_press_with_the_sku_before(scanner: Scanner) -> None:
+    button = FakeTrigger()
+    both = ScannedSku(button, scanner.trigger)
+    both.start(scanner.fired)
+
+    def pressed() -> str:
+        button.press()
+        return scanner.fired.next()[1]
+
+    def wait_for(sku: str) -> None:
+        deadline = time.monotonic() + 10
+        while pressed() != sku:
+            assert time.monotonic() < deadline, f"presses carry no {sku!r}"
+
+    scanner.scan("A-1")
+    wait_for("A-1")
+    scanner.scan("https://shop.example/B-2")
+    wait_for("")
+    assert "SKU" in both.problem
+
+    scanner.scan("C-3")
+    wait_for("C-3")
+
+
 def test_the_problems_of_both_are_told() -> None:
     both = ScannedSku(FakeTrigger("no button"), FakeTrigger("no scanner"))
 

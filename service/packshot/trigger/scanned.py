@@ -1,12 +1,25 @@
 """A trigger that knows no SKU beside one that scans it: each press photographs what was scanned last."""
 
+from typing import Protocol
+
 from packshot.trigger.port import Fire, Trigger, TriggerAction
 
 
-class ScannedSku:
-    """Scans set the SKU and fire nothing; presses of the other trigger carry it until the next scan."""
+class Scanner(Trigger, Protocol):
+    """A trigger that fires with what it scans."""
 
-    def __init__(self, shutter: Trigger, scanner: Trigger) -> None:
+    @property
+    def refused(self) -> bool:
+        """Whether the last code was no SKU, so that nothing was fired for it."""
+
+
+class ScannedSku:
+    """Scans set the SKU and fire nothing; presses of the other trigger carry it until the next scan.
+
+    After a code that is no SKU they carry none: another product lies there than the one scanned before.
+    """
+
+    def __init__(self, shutter: Trigger, scanner: Scanner) -> None:
         """Both are started and closed by this one."""
         self._shutter = shutter
         self._scanner = scanner
@@ -24,7 +37,8 @@ class ScannedSku:
             self._sku = sku
 
         def pressed(action: TriggerAction, sku: str) -> None:
-            fire(action, sku or (self._sku if action is TriggerAction.CAPTURE else ""))
+            known = action is TriggerAction.CAPTURE and not self._scanner.refused
+            fire(action, sku or (self._sku if known else ""))
 
         self._scanner.start(scanned)
         self._shutter.start(pressed)

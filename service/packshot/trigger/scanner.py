@@ -82,6 +82,7 @@ class ScannerTrigger:
         self._device = device
         self._grab = grab or _grab
         self._problem = ""
+        self._refused = False
         self._stop_read, self._stop_write = os.pipe()
         self._thread: threading.Thread | None = None
 
@@ -89,6 +90,11 @@ class ScannerTrigger:
     def problem(self) -> str:
         """Why nothing can be scanned, or what was wrong with the last code."""
         return self._problem
+
+    @property
+    def refused(self) -> bool:
+        """Whether the last code was no SKU."""
+        return self._refused
 
     def start(self, fire: Fire) -> None:
         """Begin to read."""
@@ -134,10 +140,11 @@ class ScannerTrigger:
                 return
             sku = check_sku(line)
         except BadMessage as error:
-            self._problem = str(error)
+            self._problem, self._refused = str(error), True
             return
         self._problem = ""
         fire(TriggerAction.CAPTURE, sku)
+        self._refused = False
 
     def _wait_for(self, descriptor: int) -> bool:
         """Wait for events; False when we are stopped."""
