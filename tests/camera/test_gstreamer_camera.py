@@ -86,3 +86,15 @@ def test_controls_of_a_pipeline_belong_into_it() -> None:
         GStreamerCamera("v4l2src", controls={"gain": 1.0})
     with pytest.raises(ConfigError, match="needs"):
         GStreamerCamera("")
+
+
+def test_user_name_and_password_stay_out_of_all_texts() -> None:
+    camera = GStreamerCamera(
+        'rtspsrc location="rtsp://user:secret@127.0.0.1:9/a?key=secret" user-id=user user-pw="a secret" ! decodebin'
+    )
+    with pytest.raises(CameraError) as caught:
+        camera.capture(time.monotonic(), 10.0)
+    camera.close()
+
+    assert "secret" not in str(caught.value) + camera.info.source + camera.problem
+    assert camera.info.source == ('rtspsrc location="rtsp://127.0.0.1:9/a" user-id=user user-pw=... ! decodebin')

@@ -68,8 +68,16 @@ def test_a_stalled_stream_ends_at_the_deadline_and_comes_back() -> None:
         camera.close()
 
 
-def test_user_name_and_password_stay_out_of_all_texts() -> None:
-    camera = OpenCVCamera("rtsp://user:secret@127.0.0.1:9/stream")
+@pytest.mark.parametrize(
+    "source",
+    [
+        "rtsp://user:secret@127.0.0.1:9/stream",
+        "rtsp://user:p@secret@127.0.0.1:9/stream",
+        "http://127.0.0.1:9/video.cgi?user=admin&pwd=secret",
+    ],
+)
+def test_user_name_and_password_stay_out_of_all_texts(source: str) -> None:
+    camera = OpenCVCamera(source)
     with pytest.raises(CameraError) as caught:
         camera.capture(time.monotonic(), 5.0)
     camera.close()

@@ -14,6 +14,8 @@ from packshot.camera.port import CameraInfo
 from packshot.camera.stills import encode_jpeg
 from packshot.camera.worker import WorkerCamera
 from packshot.errors import CameraError
+from packshot.sections import CameraSection
+from packshot.wiring.devices import open_camera
 from tests.fakes.camera import FaultyCamera, HangingStream
 from tests.fakes.mjpeg import stamped
 
@@ -120,3 +122,17 @@ def test_a_stream_whose_driver_never_answers_again_is_killed_and_the_next_one_wo
     assert camera.capture(time.monotonic(), 5.0).data
     assert camera.problem == ""
     camera.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [
+        ("opencv", "rtsp://user:secret@127.0.0.1:9/stream"),
+        ("gstreamer", "rtspsrc location=rtsp://user:secret@127.0.0.1:9/stream ! decodebin"),
+    ],
+)
+def test_a_worker_that_has_not_answered_yet_is_named_without_its_password(kind: str, source: str) -> None:
+    camera = open_camera(CameraSection(kind=kind, source=source))
+
+    assert "127.0.0.1" in camera.info.source
+    assert "secret" not in camera.info.source

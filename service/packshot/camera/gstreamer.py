@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.camera.port import CameraInfo
+from packshot.camera.source import public_source
 from packshot.camera.stills import encode_jpeg
 from packshot.camera.stream import FreshFrames
 from packshot.domain import Frame, Shutter, ShutterProof
@@ -44,14 +45,14 @@ class GStreamerCamera:
             raise ConfigError("the gstreamer camera needs camera.source, csi:0 or a pipeline")
         if controls and not CSI.fullmatch(source):
             raise ConfigError("the gstreamer camera takes camera.controls for csi:N only; write them into the pipeline")
-        self._source = source
+        self._source = public_source(source)
         self._description = pipeline_description(source, width, height, controls)
-        self._frames = FreshFrames(f"camera {source}", lambda: _Pipeline(self._source, self._description))
+        self._frames = FreshFrames(f"camera {self._source}", lambda: _Pipeline(self._source, self._description))
         self._seen = (width, height)
 
     @property
     def info(self) -> CameraInfo:
-        """Kind "gstreamer"; the size of the last capture."""
+        """Kind "gstreamer"; the source without passwords; the size of the last capture."""
         return CameraInfo("gstreamer", self._source, *self._seen)
 
     @property

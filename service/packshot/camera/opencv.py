@@ -1,6 +1,5 @@
 """Any camera OpenCV can read: V4L2 devices by number or stable path, HTTP MJPEG, RTSP."""
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from packshot.camera.port import CameraInfo
+from packshot.camera.source import public_source
 from packshot.camera.stills import encode_jpeg
 from packshot.camera.stream import FreshFrames
 from packshot.domain import Frame, Shutter, ShutterProof
@@ -37,7 +37,6 @@ CONTROLS = MappingProxyType(
         "zoom": cv2.CAP_PROP_ZOOM,
     }
 )
-CREDENTIALS = re.compile(r"(?<=://)[^/@]*@")
 
 
 class OpenCVCamera:
@@ -71,13 +70,13 @@ class OpenCVCamera:
         self._size = (width, height)
         self._controls = dict(controls)
         self._proof = ShutterProof.UNKNOWN if _is_remote(source) and stream_delay_s is None else ShutterProof.BOUNDED
-        self._frames = FreshFrames(f"camera {_public(source)}", self._open, stream_delay_s)
+        self._frames = FreshFrames(f"camera {public_source(source)}", self._open, stream_delay_s)
         self._seen = (0, 0)
 
     @property
     def info(self) -> CameraInfo:
-        """Kind "opencv"; the source without user name and password; the size of the last capture."""
-        return CameraInfo("opencv", _public(self._source), *self._seen)
+        """Kind "opencv"; the source without user name, password and query; the size of the last capture."""
+        return CameraInfo("opencv", public_source(self._source), *self._seen)
 
     @property
     def problem(self) -> str:
@@ -93,7 +92,7 @@ class OpenCVCamera:
             data=encode_jpeg(taken.bgr),
             media_type="image/jpeg",
             shutter=Shutter(self._proof, taken.arrived_at - triggered_at),
-            source=_public(self._source),
+            source=public_source(self._source),
         )
 
     def preview(self) -> NDArray[np.uint8] | None:
@@ -113,7 +112,7 @@ class _Device:
 
     def __init__(self, source: str, size: tuple[int, int], controls: Mapping[str, float]) -> None:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # its warnings are our one line
-        self._name = _public(source)
+        self._name = public_source(source)
         self._capture = _open_remote(source) if _is_remote(source) else _open_local(source, size)
         if not self._capture.isOpened():
             raise CameraError(f"camera {self._name} cannot be opened; is it plugged in, and not in use?")
@@ -163,7 +162,3 @@ def _open_remote(source: str) -> Any:
 
 def _is_remote(source: str) -> bool:
     return "://" in source
-
-
-def _public(source: str) -> str:
-    return CREDENTIALS.sub("", source)

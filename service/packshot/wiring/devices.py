@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packshot.accelerator.port import Accelerator
-from packshot.camera.port import Camera, CameraInfo
+from packshot.camera.port import Camera
 from packshot.config import CameraSection, LampSection, ModelSection, TriggerSection
 from packshot.encode.photo import decode_photo
 from packshot.errors import ConfigError
@@ -111,8 +111,9 @@ def _in_worker(section: CameraSection) -> Camera:
     from packshot.camera.worker import WorkerCamera
 
     make = _driver(section)
-    make().close()  # a wrong control is a mistake to report now; no device is touched
-    return WorkerCamera(make, CameraInfo(section.kind, section.source))
+    camera = make()  # a wrong control is a mistake to report now; no device is touched
+    camera.close()
+    return WorkerCamera(make, camera.info)
 
 
 def _driver(section: CameraSection) -> Callable[[], Camera]:
