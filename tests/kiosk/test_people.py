@@ -3,12 +3,15 @@
 import io
 import json
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from packshot.platform.resources import package_path
 from tests.support.kiosk import KioskBox, Visitor
+from tests.support.mosquitto import Broker
 
 pytestmark = pytest.mark.e2e
 
@@ -55,6 +58,30 @@ def test_the_sheet_is_ten_by_fifteen_and_a_pdf(seated: Visitor) -> None:
     assert seated.get(f"{files}/sheet-300.pdf").body.startswith(b"%PDF-")
     assert seated.get(f"{files}/sheet-72.pdf").status == 404
     seated.delete("/api/id/seat")
+
+
+def test_a_photo_too_large_for_a_sheet_is_said_so_and_the_box_goes_on(
+    tmp_path: Path, kiosk_broker: Broker, stage: Path
+) -> None:
+    own = tmp_path / "own.toml"
+    table = tomllib.loads(package_path("idphoto", "specs.toml").read_text("utf-8"))["icao"]
+    large = {**table, "width_mm": 105, "height_mm": 135}
+    keys = ("title", "accepted", "source", "width_mm", "height_mm", "width_px", "head", "aim", "eyes", "crown")
+    own.write_text("\n".join(["[large]", *(f"{key} = {json.dumps(large[key])}" for key in keys)]))
+    tables = {"camera": {"kind": "scenes"}, "device": {"id": "large"}, "id_photo": {"specs_file": str(own)}}
+    with KioskBox(tmp_path, kiosk_broker.port, stage / "people", **tables) as box:
+        box.open()
+        visitor = box.visitor()
+        visitor.post("/api/id/seat")
+        made = visitor.post("/api/id/photos", {"spec": "large"})
+        assert made.status == 201, made.body
+        files = f"/api/id/photos/{made.json['id']}/files"
+        refused = visitor.get(f"{files}/sheet-300.jpg")
+        assert (refused.status, refused.json["code"]) == (422, "bad-request")
+        assert "does not fit" in refused.json["error"]
+        assert visitor.get(f"{files}/photo.jpg").status == 200
+        visitor.post("/api/id/seat")
+        assert visitor.post("/api/id/photos", {"spec": "large"}).status == 201
 
 
 def test_nobody_else_sees_the_person_or_the_photo(box: KioskBox, seated: Visitor) -> None:

@@ -24,6 +24,7 @@ from packshot.errors import (
     RetryLater,
     SpoolFull,
     StopDaemon,
+    UsageError,
 )
 from packshot.kiosk.door import Caller, Refusal, refuse
 from packshot.kiosk.sessions import Role
@@ -88,7 +89,7 @@ class Desk:
             except Refusal as refusal:
                 return _Refused(refusal)
             except PackshotError as error:
-                if isinstance(error, StopDaemon):
+                if isinstance(error, StopDaemon) and not isinstance(error, UsageError):  # a wrong wish ends nothing
                     self.on_fatal(error)
                 return _Refused(refusal_of(error))
 
@@ -133,6 +134,7 @@ def refusal_of(error: PackshotError) -> Refusal:
     """How an error of the house looks over HTTP: what can be repeated is a 503, what was wrongly asked a 4xx."""
     kinds: Sequence[tuple[type[PackshotError], int, str]] = (
         (BadMessage, 422, "bad-request"),
+        (UsageError, 422, "bad-request"),
         (IntegrityError, 410, "gone"),
         (BadImage, 422, "bad-image"),
         (GiveUpCapture, 422, "given-up"),
