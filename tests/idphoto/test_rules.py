@@ -1,5 +1,6 @@
 """Rules: figures that move when the thing they measure moves, and states that say how sure we are."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -9,7 +10,7 @@ from packshot.idphoto.findings import Finding, Guidance, Rule, State
 from packshot.idphoto.guide import guide
 from packshot.idphoto.head import measure_head
 from packshot.idphoto.rules import judge, worst
-from packshot.idphoto.spec import Spec
+from packshot.idphoto.spec import Backdrop, Spec
 from packshot.idphoto.wording import MESSAGES, say
 from tests.idphoto.heads import SKINS, Look, any_look, render
 
@@ -158,6 +159,16 @@ def test_each_spec_wants_its_own_background(
     finder: FaceFinder, specs: dict[str, Spec], colour: tuple[int, int, int], spec: str, ok: bool
 ) -> None:
     found = of(look_at(finder, specs, Look(background=colour, noise=0.5), spec), Rule.BACKGROUND)
+    assert (found.state is State.NOT_OK) is not ok, found
+
+
+@pytest.mark.parametrize(("colour", "ok"), [((200, 90, 110), True), ((205, 75, 80), True), ((90, 130, 200), False)])
+def test_a_range_of_hues_may_run_through_zero(
+    finder: FaceFinder, specs: dict[str, Spec], colour: tuple[int, int, int], ok: bool
+) -> None:
+    red = Backdrop(name="red", lightness=(30, 80), chroma=(18, 110), hue=(340, 40))
+    own = {"red": msgspec.structs.replace(specs["icao"], background=red)}
+    found = of(look_at(finder, own, Look(background=colour, noise=0.5), "red"), Rule.BACKGROUND)
     assert (found.state is State.NOT_OK) is not ok, found
 
 

@@ -161,9 +161,10 @@ def background_findings(pixels: RGB8, head: Head, alpha: Alpha8 | None, spec: Sp
 
 def _background_colour(seen: quality.Background, spec: Spec) -> Finding:
     wanted = spec.background
-    off_hue = (
-        0.0 if wanted.hue[0] <= seen.hue <= wanted.hue[1] else min(abs(_turn(seen.hue - end)) for end in wanted.hue)
-    )
+    first, last = wanted.hue
+    through_zero = first > last
+    within = not last < seen.hue < first if through_zero else first <= seen.hue <= last
+    off_hue = 0.0 if within else min(abs(_turn(seen.hue - end)) for end in wanted.hue)
     needs_colour = wanted.chroma[0] > 0
     inside = [
         _inside(seen.lightness, wanted.lightness, (0, 100)),
