@@ -203,6 +203,30 @@ def test_a_held_cutout_says_why_and_is_released(chromium: Chromium, strict_box: 
     expect(page.locator("#verdict")).to_contain_text("Not published")
 
 
+QUIET_BOX = """
+  window.hungUp = 0;
+  window.EventSource = class extends EventTarget {
+    constructor() {
+      super();
+      setTimeout(() => this.say("hello"), 0);
+      setInterval(() => this.say("alive"), 10000);
+    }
+    say(name) { this.dispatchEvent(new MessageEvent(name, { data: "{}" })); }
+    close() { window.hungUp += 1; }
+  };
+"""  # sends what a box sends where nothing happens
+
+
+def test_a_box_where_nothing_happens_is_not_taken_for_lost(chromium: Chromium, box: KioskBox) -> None:
+    page = booth(chromium, box)
+    page.add_init_script(QUIET_BOX)
+    page.clock.install()
+    page.reload()
+    until(page, "document.body.dataset.link === 'up'")
+    page.clock.run_for(120_000)
+    assert page.evaluate("hungUp") == 0
+
+
 def test_a_page_survives_the_restart_of_the_box(chromium: Chromium, strict_box: KioskBox) -> None:
     page = booth(chromium, strict_box)
     scan(page, "BEFORE-1")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import pytest
+
 from packshot.kiosk.hub import QUEUE, Hub
 
 T = TypeVar("T")
@@ -55,6 +57,17 @@ def test_a_page_that_does_not_read_is_told_to_look_anew_and_costs_bounded_memory
     heard = play(scene)
     assert len(heard) <= QUEUE + 1
     assert heard[0] == b"event: resync\ndata: {}\n\n"
+
+
+def test_where_nothing_happens_the_page_hears_that_the_box_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("packshot.kiosk.hub.KEEP_ALIVE_S", 0.01)
+
+    async def scene() -> list[bytes]:
+        hub = Hub()
+        hub.start(asyncio.get_running_loop())
+        return await read(hub, 3)
+
+    assert play(scene)[1:] == [b"event: alive\ndata: {}\n\n"] * 2
 
 
 def test_closing_ends_every_stream() -> None:

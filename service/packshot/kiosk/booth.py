@@ -221,7 +221,7 @@ class Booth:
         )
 
     async def events(self, _: Call) -> Response:
-        """``hello`` first, then ``state``, ``capture`` and, for one that fell behind, ``resync``."""
+        """``hello`` first, then ``state``, ``capture``, ``alive`` and, for one that fell behind, ``resync``."""
         if self._hub.full():
             raise Refusal(503, "too-many-streams", "too many pages are open; close one")
         state = await to_thread.run_sync(self.state_view)

@@ -50,7 +50,7 @@ class Hub:
                 self._loop.call_soon_threadsafe(self._deliver, None)
 
     async def stream(self, first: bytes) -> AsyncIterator[bytes]:
-        """What one page hears: ``first``, then everything posted; a comment now and then keeps the link alive."""
+        """What one page hears: ``first``, then everything posted; ``alive`` now and then, where nothing happens."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._pages.add(queue)
         try:
@@ -59,7 +59,7 @@ class Hub:
                 try:
                     item = await asyncio.wait_for(queue.get(), KEEP_ALIVE_S)
                 except TimeoutError:
-                    item = b": still here\n\n"
+                    item = event_bytes("alive", {})
                 if item is None:
                     return
                 yield item

@@ -30,7 +30,7 @@ function connect() {
     wait = 500;
     tell("found", JSON.parse(event.data));
   });
-  for (const name of ["state", "capture", "curtain", "resync"]) {
+  for (const name of ["state", "capture", "curtain", "resync", "alive"]) {
     source.addEventListener(name, (event) => {
       lastHeard = Date.now();
       tell(name, JSON.parse(event.data));
