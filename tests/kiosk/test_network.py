@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
+from tests.support.chromium import Chromium
 from tests.support.kiosk import OPEN_S, PIN, TOKEN, KioskBox
 from tests.support.mosquitto import Broker
 
@@ -86,6 +88,32 @@ def test_another_machine_sees_nothing_before_the_pin_and_works_after_it(
         script = Stranger(own_address(), box.port)
         script.headers["Authorization"] = f"Bearer {TOKEN}"
         assert script.ask("GET", "/api/captures")[0] == 200
+
+
+@pytest.mark.browser
+def test_a_page_on_another_machine_asks_for_the_pin_again_after_the_box_was_restarted(
+    chromium: Chromium, tmp_path: Path, kiosk_broker: Broker, stage: Path
+) -> None:
+    kiosk = {"host": "0.0.0.0"}
+    with KioskBox(
+        tmp_path, kiosk_broker.port, stage / "products", camera={"kind": "scenes"}, device={"id": "tablet"}, kiosk=kiosk
+    ) as box:
+        box.open()
+        page = chromium.open(f"http://{own_address()}:{box.port}/")
+        page.fill("#pin", PIN)
+        page.keyboard.press("Enter")
+        expect(page.locator("#status")).to_have_text("Ready")
+        box.stop("run")
+        expect(page.locator("#lost")).to_be_visible()
+        box.open()
+        page.fill("#pin", PIN)
+        page.keyboard.press("Enter")
+        expect(page.locator("#lost")).to_have_count(0)
+        expect(page.locator("#status")).to_have_text("Ready")
+        page.click("#shutter")
+        expect(page.locator("#recent [data-capture]")).to_have_count(1)
+    # Over plain http from elsewhere Chromium says of every page that it passes one of our headers over.
+    chromium.complaints[:] = [one for one in chromium.complaints if "Cross-Origin-Opener-Policy" not in one]
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed: apt install openssl")

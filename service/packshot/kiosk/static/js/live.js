@@ -1,6 +1,7 @@
 // News from the box (server-sent events), through restarts and lost networks: reconnects by itself, and says so.
 
 import { openSession } from "./api.js";
+import { admitted } from "./pin.js";
 
 const SILENCE_MS = 25000;
 const listeners = new Map();
@@ -45,7 +46,8 @@ function lose() {
   source = null;
   tell("lost", null);
   setTimeout(async () => {
-    try { await openSession(); } catch { /* nobody answers yet: the next try follows */ }
+    // A box that was started anew knows no browser: one on another machine has to enter the PIN again.
+    try { await admitted(await openSession()); } catch { /* nobody answers yet: the next try follows */ }
     connect();
   }, wait);
   wait = Math.min(wait * 1.6, 4000);

@@ -1,6 +1,6 @@
 // The PIN pad: for fingers and for keyboards.
 
-import { get, post, Problem, setSession } from "./api.js";
+import { openSession, post, Problem, setSession } from "./api.js";
 import { byId, dialog, el } from "./dom.js";
 import { t } from "./i18n.js";
 
@@ -46,6 +46,6 @@ function explain(problem) {
 
 /** The session, with the PIN asked for until this browser may look at all. */
 export async function admitted(session) {
-  while (session.role === "nobody") session = (await askPin()) ?? (await get("/api/session"));
+  while (session.role === "nobody") session = (await askPin()) ?? (await openSession());
   return session;
 }
