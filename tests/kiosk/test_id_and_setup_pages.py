@@ -91,6 +91,22 @@ def test_a_countdown_that_was_stopped_takes_no_photo(chromium: Chromium, box: Ki
     expect(page.locator("#made")).to_be_hidden()
 
 
+def test_a_photo_that_could_not_be_deleted_is_not_said_to_be(chromium: Chromium, box: KioskBox) -> None:
+    page = mirror(chromium, box)
+    expect(page.locator("#made")).to_be_visible(timeout=MADE_MS)
+    photo = page.locator("#made").get_attribute("data-photo") or ""
+    page.route(f"**/api/id/photos/{photo}", lambda route: route.abort())
+    page.click("#delete-now")
+    expect(page.locator("#messages")).to_contain_text("does not answer")
+    expect(page.locator("#made")).to_be_visible()
+    page.unroute(f"**/api/id/photos/{photo}")
+    with page.expect_response(lambda answer: answer.request.method == "DELETE" and photo in answer.url) as answer:
+        page.click("#delete-now")
+    assert answer.value.status == 204
+    expect(page.locator("#made")).to_be_hidden()
+    expect(page.locator("#messages")).to_contain_text("deleted")
+
+
 def test_a_second_screen_waits_and_then_has_its_turn(chromium: Chromium, box: KioskBox) -> None:
     first = mirror(chromium, box)
     first.uncheck("#automatic")

@@ -75,9 +75,13 @@ export class Made {
     tick();
   }
 
+  /** Let go of the photo; one that is to be deleted stays until the box has done so. */
   async #leave(ask, tell = false) {
+    const { photo } = this;
+    const deleted = ask && (await attempt(() => deletePhoto(photo.id)));
+    if (this.photo !== photo || (tell && !deleted)) return;
+    this.photo = null;
     clearInterval(this.timer);
-    if (ask) await attempt(() => remove(`/api/id/photos/${this.photo.id}`));
     this.place.hidden = true;
     this.place.replaceChildren();
     byId("print").hidden = true;
@@ -85,6 +89,16 @@ export class Made {
     if (tell) say(t("id.deleted"));
     this.again();
   }
+}
+
+/** True once the photo is not on the box any more. */
+async function deletePhoto(id) {
+  try {
+    await remove(`/api/id/photos/${id}`);
+  } catch (problem) {
+    if (problem.code !== "gone") throw problem;
+  }
+  return true;
 }
 
 function rules(findings) {
