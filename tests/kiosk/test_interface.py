@@ -153,6 +153,13 @@ def test_a_caller_behind_a_proxy_on_the_box_counts_as_one_from_elsewhere(box: Ki
     assert visitor.get("/api/captures", X_Forwarded_For="192.0.2.1").status == 401
 
 
+@pytest.mark.parametrize("other", ['prefs={"theme": "dark"}', "name=Jörg", "a[b]=1", "lonely", "HttpOnly", "=x"])
+def test_whatever_other_pages_of_this_host_keep_in_the_jar_the_session_is_known(visitor: Visitor, other: str) -> None:
+    for jar in (f"{other}; {visitor.cookie}", f"{visitor.cookie}; {other}"):
+        assert visitor.get("/api/session", Cookie=jar).json["csrf"] == visitor.csrf
+        assert visitor.get("/api/captures", Cookie=jar).status == 200
+
+
 def test_without_a_session_nothing_is_shown(box: KioskBox) -> None:
     stranger = Visitor(box.port)
     for path in ("/api/captures", "/api/state", "/api/preview", "/api/events", "/api/admin/config", "/api/admin/logs"):

@@ -10,11 +10,11 @@ from base64 import b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from packshot.kiosk.limits import Buckets
@@ -169,11 +169,8 @@ class Door:
             self._sessions.used(caller.session)
 
     def _cookie(self, headers: Headers) -> str:
-        try:
-            morsel = SimpleCookie(headers.get("cookie", "")).get(self._settings.cookie)
-        except CookieError:
-            return ""
-        return morsel.value if morsel else ""
+        """Other pages of this host share the jar, and some put there what ``http.cookies`` takes for the end of it."""
+        return cookie_parser(headers.get("cookie", "")).get(self._settings.cookie, "")
 
     def _dress(self, headers: MutableHeaders, scope: Scope) -> None:
         for name, value in HEADERS.items():
