@@ -1,5 +1,6 @@
 """The commands as a release engineer types them, and what boxes then see."""
 
+import json
 import tarfile
 from pathlib import Path
 
@@ -164,6 +165,48 @@ def test_a_stolen_key_is_replaced_and_boxes_follow(desk: Desk, shop: Box, role: 
     assert desk.make("1.1.0") == 0
     assert [release.version for release in desk.channel(shop).releases] == ["1.0.0", "1.1.0"]
     assert desk.release("status") == 0
+
+
+def apart(desk: Desk, *names: str) -> Path:
+    """Takes keys out of the desk, to a key holder elsewhere, with whom all public halves are as well."""
+    folder = desk.folder / "elsewhere"
+    folder.mkdir()
+    for public in desk.keys.glob("*.pub"):
+        (folder / public.name).write_bytes(public.read_bytes())
+    for name in names:
+        (desk.keys / f"{name}.pem").rename(folder / f"{name}.pem")
+    return folder
+
+
+def keyid_of(desk: Desk, name: str) -> str:
+    return str(json.loads((desk.keys / f"{name}.pub").read_text())["keyid"])
+
+
+@pytest.mark.parametrize("role", ["targets", "snapshot", "timestamp"])
+def test_the_second_key_holder_completes_a_new_root_and_boxes_follow(desk: Desk, shop: Box, role: str) -> None:
+    desk.make("1.0.0")
+    shop.get("channels/stable.json")
+    desk.release("keys", str(desk.keys), f"{role}-new")
+    first = apart(desk, "root-1")
+    assert desk.release("rotate", role, "--add", f"{role}-new", "--drop", keyid_of(desk, role), keys=first) == 1
+    assert desk.release("sign") == 0
+    assert [release.version for release in desk.channel(shop).releases] == ["1.0.0"]
+
+
+def test_the_second_key_holder_is_told_who_must_sign_next(
+    desk: Desk, shop: Box, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.make("1.0.0")
+    shop.get("channels/stable.json")
+    desk.release("keys", str(desk.keys), "targets-new")
+    second = apart(desk, "root-2", "root-3", "snapshot", "timestamp")
+    assert desk.release("rotate", "targets", "--add", "targets-new", "--drop", keyid_of(desk, "targets")) == 1
+    assert desk.release("sign", keys=second) == 1
+    assert "tools/release renew targets, by the holder of the targets key" in capsys.readouterr().out
+    assert desk.release("renew", "targets") == 0
+    assert "tools/release renew, where the snapshot and timestamp keys are" in capsys.readouterr().out
+    assert desk.release("renew", keys=second) == 0
+    assert [release.version for release in desk.channel(shop).releases] == ["1.0.0"]
 
 
 def test_keys_are_refused_inside_a_work_tree(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:

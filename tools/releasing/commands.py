@@ -123,13 +123,10 @@ def rotate(args: argparse.Namespace) -> int:
     store = _store(args)
     new = [store.keys.named(name) for name in args.add]
     old = [_full_keyid(store, args.role, text) for text in args.drop]
-    if args.role == "channels":
-        store.rotate_channels(old, new)
-    elif not _root_is_complete(Ceremony(store).rotate(args.role, old, new)):
-        return 1
-    if args.role == "targets":
-        store.close("targets", store.open("targets"))
-    _refresh(store, force=args.role in ONLINE)
+    if args.role != "channels":
+        return _after_root(store, Ceremony(store).rotate(args.role, old, new))
+    store.rotate_channels(old, new)
+    _refresh(store)
     return 0
 
 
@@ -208,7 +205,25 @@ def _refresh(store: Store, force: bool = False) -> None:
 def _after_root(store: Store, result: RootVerificationResult) -> int:
     if not _root_is_complete(result):
         return 1
-    return 0 if store.newest("timestamp") else _begin(store)
+    return _follow_root(store) if store.newest("timestamp") else _begin(store)
+
+
+def _follow_root(store: Store) -> int:
+    """Sign again what the root's keys do not vouch for; 1 and what must follow where a key for that is elsewhere."""
+    stale = store.distrusted()
+    if not stale:
+        return 0
+    signs_targets = "targets" not in stale or store.can_sign("targets")
+    is_online = all(store.can_sign(role) for role in ONLINE)
+    if "targets" in stale and signs_targets:
+        store.close("targets", store.open("targets"))
+    if is_online:
+        store.refresh(force=True)
+    if not signs_targets:
+        print("boxes refuse updates until: tools/release renew targets, by the holder of the targets key")
+    if not is_online:
+        print("boxes refuse updates until: tools/release renew, where the snapshot and timestamp keys are")
+    return 0 if signs_targets and is_online else 1
 
 
 def _begin(store: Store) -> int:

@@ -219,13 +219,27 @@ class Store(Repository):
         found = {role: self.open(role).signed for role in KINDS if self.newest(role)}
         return {role: (signed.version, signed.expires) for role, signed in found.items()}
 
+    def distrusted(self) -> list[str]:
+        """The roles whose newest metadata the keys of the newest root do not vouch for."""
+        return [role for role in ("targets", "snapshot", "timestamp") if not self._is_vouched_for(role)]
+
+    def _is_vouched_for(self, role: str) -> bool:
+        try:
+            self._verify(role)
+        except RepositoryError:
+            return False
+        return True
+
+    def _verify(self, role: str) -> None:
+        metadata = self.open(role)
+        delegator = self.targets() if role == "channels" else self.root()
+        delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+
     def check(self) -> None:
         """Verify signatures and every file's bytes, as a client would; UsageError names what is wrong."""
         for role in ("targets", "channels", "snapshot", "timestamp"):
-            metadata = self.open(role)
-            delegator = self.targets() if role == "channels" else self.root()
             try:
-                delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+                self._verify(role)
             except RepositoryError as error:
                 raise UsageError(f"{self.folder}: {error}; renew it with a trusted key") from error
         for role in LISTS:
