@@ -209,6 +209,19 @@ def test_the_second_key_holder_is_told_who_must_sign_next(
     assert [release.version for release in desk.channel(shop).releases] == ["1.0.0"]
 
 
+@pytest.mark.parametrize("added", [(), ("--add", "channels-new")], ids=["no key at all", "a key that is elsewhere"])
+def test_channels_are_not_left_without_a_key_that_can_sign_them(
+    desk: Desk, shop: Box, added: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.make("1.0.0")
+    desk.release("keys", str(desk.keys), "channels-new")
+    apart(desk, "channels-new")
+    assert desk.release("rotate", "channels", *added, "--drop", keyid_of(desk, "channels")) == 2
+    assert "channels" in capsys.readouterr().err
+    assert desk.release("renew") == 0
+    assert [release.version for release in desk.channel(shop).releases] == ["1.0.0"]
+
+
 def test_keys_are_refused_inside_a_work_tree(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     inside = desk.checkout.folder / "keys"
     assert desk.release("keys", str(inside)) == 2

@@ -153,7 +153,17 @@ class Store(Repository):
                 targets.add_key(key, "channels")
             for keyid in old:
                 targets.revoke_key(keyid, "channels")
+            self._check_channels_signer(targets)
         self.close("channels", self.open("channels"))
+
+    def _check_channels_signer(self, targets: Targets) -> None:
+        """UsageError where nobody, or nobody at hand, could sign channels once ``targets`` is published."""
+        delegations = targets.delegations
+        role = (delegations.roles or {}).get("channels") if delegations else None
+        if role is None or len(role.keyids) < role.threshold:
+            raise UsageError("channels would have fewer keys than must sign; add one in the same command")
+        if len(list(self.keys.signers(role.keyids))) < role.threshold:
+            raise UsageError(f"no key that would sign channels in {self.keys}; add its folder with --keys")
 
     # --- what is listed ---------------------------------------------------------------------------------------------
 
