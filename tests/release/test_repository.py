@@ -89,6 +89,20 @@ def test_a_changed_byte_is_found_before_and_after_publishing(store: Store, box: 
         box.get("bundle")
 
 
+@pytest.mark.parametrize("left", [b"", b"hon", b"hontst"])
+def test_a_file_that_a_power_cut_damaged_is_whole_once_it_is_published_again(
+    store: Store, box: Box, tmp_path: Path, left: bytes
+) -> None:
+    publish(store, tmp_path, "files/bundle", b"honest")
+    [damaged] = [file for file in (store.folder / "targets").rglob("*") if file.is_file()]
+    damaged.write_bytes(left)
+    publish(store, tmp_path, "files/bundle", b"honest")
+    store.check()
+    assert box.get("files/bundle") == b"honest"
+    assert [file for file in (store.folder / "targets").rglob("*") if file.is_file()] == [damaged]
+    assert damaged.stat().st_mode & 0o777 == 0o644
+
+
 def test_the_root_waits_until_two_of_three_have_signed(tmp_path: Path, keys: Path) -> None:
     sticks = split(keys, tmp_path)
     folder = tmp_path / "apart"

@@ -7,6 +7,7 @@
 TUF specification 1.0.34, sections 4 and 6.
 """
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ from tuf.api.serialization.json import JSONSerializer
 from tuf.repository import Repository
 
 from packshot.errors import UsageError
-from packshot.platform.durable import sync_folder, write_file
+from packshot.platform.durable import TEMPORARY_SUFFIX, make_folder, sync_folder, write_file
 from tools.releasing.keys import Keyring
 
 LIFE_DAYS = {"root": 365, "targets": 180, "channels": 90, "snapshot": 30, "timestamp": 7}
@@ -277,19 +278,29 @@ class Store(Repository):
 
     def _copy(self, file: Path, target: TargetFile) -> None:
         destination = self._file(target)
-        if destination.exists():
+        if self._holds(target, destination):
             return
         make_public(destination.parent)
-        temporary = destination.with_name(destination.name + ".tmp~")
-        shutil.copyfile(file, temporary)
-        temporary.chmod(PUBLIC_FILE)
+        temporary = destination.with_name(destination.name + TEMPORARY_SUFFIX)
+        with file.open("rb") as source, temporary.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+            copy.flush()
+            os.fchmod(copy.fileno(), PUBLIC_FILE)
+            os.fsync(copy.fileno())
         temporary.rename(destination)
         sync_folder(destination.parent)
+
+    def _holds(self, target: TargetFile, file: Path) -> bool:
+        try:
+            self._check_bytes(target, file)
+        except UsageError:
+            return False
+        return True
 
 
 def make_public(folder: Path) -> None:
     """Create a folder that a web server's user can read."""
-    folder.mkdir(mode=PUBLIC_FOLDER, parents=True, exist_ok=True)
+    make_folder(folder, PUBLIC_FOLDER)
 
 
 def write_public(path: Path, data: bytes) -> None:
