@@ -24,8 +24,13 @@ class Slot:
         self.refusal: Exception | None = None
         self.built: list[FakeAccelerator] = []
         self.bias = 0.0
+        self.building = threading.Event()
+        self.may_build = threading.Event()
+        self.may_build.set()
 
     def __call__(self) -> FakeAccelerator:
+        self.building.set()
+        self.may_build.wait()
         if self.refusal is not None:
             raise self.refusal
         engine = FakeAccelerator(CARD, "fast")
@@ -50,6 +55,7 @@ def guarded(slot: Slot) -> Iterator[Callable[[], GuardedAccelerator]]:
         return made[-1]
 
     yield make
+    slot.may_build.set()
     for engine in slot.built:
         engine.gate.set()
     for accelerator in made:
@@ -169,6 +175,19 @@ def test_no_thread_stays_after_close(guarded: Callable[[], GuardedAccelerator]) 
     accelerator.close()
 
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("engine")]
+
+
+def test_an_engine_that_is_built_only_after_close_is_let_go(
+    slot: Slot, guarded: Callable[[], GuardedAccelerator]
+) -> None:
+    slot.may_build.clear()
+    accelerator = guarded()
+    assert slot.building.wait(20)
+    accelerator.close()
+    slot.may_build.set()
+
+    _wait(lambda: bool(slot.built) and slot.built[0].closed)
+    _wait(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("engine")])
 
 
 def test_after_a_missed_deadline_every_call_fails_at_once() -> None:

@@ -145,6 +145,10 @@ class GuardedAccelerator:
 
     def _accept(self, fast: DeadlineAccelerator) -> None:
         with self._lock:
-            self._fast = fast
+            late = self._closed.is_set()
+            self._fast = None if late else fast
+        if late:  # close() has given up waiting for it
+            fast.close()
+            return
         self._problem = ""
         log.info("%s agrees with the CPU on the golden photo and serves", fast.engine)
