@@ -88,3 +88,12 @@ def test_the_end_of_the_input_is_said(line: Line) -> None:
     line.hang_up()
 
     assert "has ended" in line.problem()
+
+
+def test_the_last_line_need_not_be_ended(line: Line) -> None:
+    line.write(b"A-1\nB-2")
+    line.hang_up()
+
+    assert line.fired.next() == (TriggerAction.CAPTURE, "A-1")
+    assert line.fired.next() == (TriggerAction.CAPTURE, "B-2")
+    assert "has ended" in line.problem()

@@ -47,6 +47,8 @@ class StdinTrigger:
         while self._wait():
             chunk = os.read(self._descriptor, LONGEST_LINE)
             if not chunk:
+                if rest:  # the last line need not be ended
+                    self._take(rest, fire)
                 self._problem = "standard input has ended; no more captures from there"
                 return
             *lines, rest = (rest + chunk).split(b"\n")
