@@ -1,6 +1,7 @@
 """Photos in a folder, and everything else that lies in folders."""
 
 import logging
+import os
 import time
 from pathlib import Path
 
@@ -116,6 +117,18 @@ def test_preview_shows_what_comes_next_and_takes_nothing_away(tmp_path: Path) ->
     second = camera.preview()
     assert second is not None
     assert second[0, 0, 2] > 150
+
+
+def test_preview_shows_a_photo_that_replaced_another_of_its_name(tmp_path: Path) -> None:
+    current = tmp_path / "current.jpg"
+    camera = FolderCamera(tmp_path)
+    for age_s, colour in ((20, (200, 30, 30)), (10, (30, 30, 200))):
+        Image.new("RGB", (1200, 900), colour).save(current)
+        os.utime(current, (1_795_000_000 - age_s,) * 2)
+        shown = camera.preview()
+        assert shown is not None
+        assert np.abs(shown[0, 0].astype(int) - colour).max() < 30
+        assert camera.preview() is shown, "an unchanged photo is made small once"
 
 
 def test_preview_stands_upright(tmp_path: Path) -> None:

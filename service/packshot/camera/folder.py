@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,21 @@ LARGEST_PHOTO = 256 << 20
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Photo:
+    """A file that is a photo, as it was when it was read."""
+
+    path: Path
+    data: bytes
+    media_type: str
+    written_ns: int
+
+    @property
+    def stamp(self) -> tuple[str, int, int]:
+        """Differs once the file has been overwritten."""
+        return self.path.name, self.written_ns, len(self.data)
+
+
 class FolderCamera:
     """Photos are passed on byte for byte; what is not a JPEG, PNG or WebP by its content is skipped and logged once.
 
@@ -28,7 +44,8 @@ class FolderCamera:
         self._folder = folder
         self._last = ""
         self._skipped: set[str] = set()
-        self._preview: tuple[str, NDArray[np.uint8] | None] = ("", None)
+        self._preview: NDArray[np.uint8] | None = None
+        self._preview_of = ("", 0, 0)
         self._problem = ""
 
     @property
@@ -43,32 +60,32 @@ class FolderCamera:
 
     def capture(self, triggered_at: float, timeout_s: float) -> Frame:  # noqa: ARG002  the port's signature
         """The next photo. Raises CameraError when the folder is missing or holds none."""
-        path, data, media_type = self._next()
-        self._last = path.name
+        photo = self._next()
+        self._last = photo.path.name
         shutter = Shutter(ShutterProof.BOUNDED, max(0.0, time.monotonic() - triggered_at))
-        return Frame(data=data, media_type=media_type, shutter=shutter, source=str(path))
+        return Frame(data=photo.data, media_type=photo.media_type, shutter=shutter, source=str(photo.path))
 
     def preview(self) -> NDArray[np.uint8] | None:
         """The photo that the next capture will take, small."""
         try:
-            path, data, _ = self._next()
+            photo = self._next()
         except CameraError:
             return None
-        if self._preview[0] != path.name:
-            self._preview = (path.name, small_picture(data))
-        return self._preview[1]
+        if self._preview_of != photo.stamp:
+            self._preview, self._preview_of = small_picture(photo.data), photo.stamp
+        return self._preview
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _next(self) -> tuple[Path, bytes, str]:
-        """Path, bytes and media type of the first photo whose turn it is."""
+    def _next(self) -> Photo:
+        """The first photo whose turn it is."""
         for path in self._in_turn():
-            data = self._read(path)
+            data, written_ns = self._read(path)
             media_type = media_type_of(data)
             if media_type is not None:
                 self._problem = ""
-                return path, data, media_type
+                return Photo(path, data, media_type, written_ns)
             self._skip(path)
         self._problem = f"{self._folder} holds no photo; put JPEG, PNG or WebP files there"
         raise CameraError(self._problem)
@@ -83,12 +100,13 @@ class FolderCamera:
         later = [name for name in names if name > self._last]
         return [self._folder / name for name in later + names[: len(names) - len(later)]]
 
-    def _read(self, path: Path) -> bytes:
-        """The file's bytes; empty for one that is gone, unreadable or too large to be a photo."""
+    def _read(self, path: Path) -> tuple[bytes, int]:
+        """The file's bytes and when it was written; empty for one that is gone, unreadable or too large for a photo."""
         try:
-            return path.read_bytes() if path.stat().st_size <= LARGEST_PHOTO else b""
+            found = path.stat()  # before its bytes, so that one overwritten meanwhile looks new the next time
+            return path.read_bytes() if found.st_size <= LARGEST_PHOTO else b"", found.st_mtime_ns
         except OSError:
-            return b""
+            return b"", 0
 
     def _skip(self, path: Path) -> None:
         if path.name not in self._skipped:
