@@ -8,6 +8,7 @@ import pytest
 
 from packshot.update.builder import VenvBuilder
 from packshot.update.problems import UpdateRefused, UpdateUnhealthy
+from packshot.update.state import Phase
 from tests.update.house import House
 from tests.update.signing import SignedRepository
 from tests.update.wheels import wheelhouse
@@ -87,6 +88,20 @@ def test_what_an_interrupted_attempt_left_is_built_anew(real: House, repository:
     (half / "lib/python3/rubbish.py").write_text("")
     assert real.install(repository.folder).word == "committed"
     assert not list(half.rglob("rubbish.py"))
+
+
+def test_what_is_no_slot_stops_no_update_and_is_left_alone(
+    house: House, repository: SignedRepository, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / ".complete").write_text("")
+    (house.layout.releases / "notes.txt").write_text("an operator's")
+    (house.layout.releases / "link").symlink_to(elsewhere)
+    assert house.install(repository.folder).word == "committed"
+    assert house.box.states.load().phase is Phase.IDLE
+    assert sorted(path.name for path in house.layout.releases.iterdir()) == ["0.1.0", "0.2.0", "link", "notes.txt"]
+    assert (elsewhere / ".complete").exists()
 
 
 def test_a_selftest_that_hangs_or_says_nothing_is_a_failed_one(tmp_path: Path) -> None:

@@ -103,9 +103,13 @@ class Slots:
             return ""
 
     def collect(self, keep: frozenset[str]) -> list[str]:
-        """Delete all slots but ``keep`` and those that a symlink points to; the names of those deleted."""
-        links = {self.points_to("current"), self.points_to("previous")}
-        gone = [path.name for path in sorted(self.releases.glob("*")) if path.name not in keep | links]
+        """Delete all slots but ``keep`` and those that a symlink points to; the names of those deleted.
+
+        What is no folder is no slot, and left alone.
+        """
+        kept = keep | {self.points_to("current"), self.points_to("previous")}
+        slots = [path.name for path in sorted(self.releases.glob("*")) if path.is_dir() and not path.is_symlink()]
+        gone = [slot for slot in slots if slot not in kept]
         for slot in gone:
             (self.path(slot) / COMPLETE).unlink(missing_ok=True)
             shutil.rmtree(self.path(slot), ignore_errors=True)
