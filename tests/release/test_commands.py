@@ -95,6 +95,17 @@ def test_a_release_is_rolled_out_wider_and_withdrawn(desk: Desk, shop: Box) -> N
     assert desk.channel(shop).releases[0].withdrawn
 
 
+def test_a_withdrawn_release_is_not_rolled_out(desk: Desk, shop: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.make("1.0.0")
+    desk.release("withdraw", "1.0.0")
+    capsys.readouterr()
+    assert desk.release("rollout", "1.0.0", "--percent", "50") == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "1.0.0 is withdrawn from stable" in said.err
+    assert desk.channel(shop).releases[0].rollout.percent == 0
+
+
 def test_a_version_below_the_newest_is_not_offered(desk: Desk, shop: Box, capsys: pytest.CaptureFixture[str]) -> None:
     desk.make("1.1.0")
     assert desk.make("1.0.0") == 2

@@ -59,10 +59,12 @@ class Channels:
         self._write(msgspec.structs.replace(old, releases=(*old.releases, release)))
 
     def widen(self, channel: str, version: str, percent: float | None, canaries: tuple[str, ...]) -> Rollout:
-        """Change whom a release is for; canaries are added. Returns what now holds."""
+        """Change whom a release is for; canaries are added. Returns what now holds. UsageError if it is withdrawn."""
         changed = []
 
         def rolled_out(release: ChannelRelease) -> ChannelRelease:
+            if release.withdrawn:
+                raise UsageError(f"{version} is withdrawn from {channel}, no box installs it; make a higher version")
             named = tuple(dict.fromkeys((*release.rollout.canaries, *canaries)))
             changed.append(Rollout(release.rollout.percent if percent is None else percent, named))
             return msgspec.structs.replace(release, rollout=changed[0])
