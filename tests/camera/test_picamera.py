@@ -118,6 +118,14 @@ def test_a_stalled_sensor_is_let_go_at_the_deadline_and_opened_anew() -> None:
     assert sensors[1].closed
 
 
+def test_a_camera_that_cannot_stop_is_let_go_all_the_same(camera: PiCamera, sensor: FakePicamera2) -> None:
+    camera.capture(time.monotonic(), 5.0)
+    sensor.stop_fault = RuntimeError("Failed to stop camera: Broken pipe")
+    camera.close()
+
+    assert sensor.closed
+
+
 def test_no_camera_on_the_ribbon() -> None:
     def nothing_there(_: int) -> FakePicamera2:
         raise IndexError("list index out of range")

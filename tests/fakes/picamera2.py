@@ -61,6 +61,7 @@ class FakePicamera2:
         self.frames_to_rest = 5
         self.focus_s = 0.0
         self.stalled = False
+        self.stop_fault: Exception | None = None
         self.controls: dict[str, Any] = {}
         self.configured: list[dict[str, Any]] = []
         self.running = False
@@ -85,6 +86,8 @@ class FakePicamera2:
 
     def stop(self) -> None:
         """Stop exposing."""
+        if self.stop_fault is not None:
+            raise self.stop_fault
         self.running = False
 
     def close(self) -> None:

@@ -104,11 +104,15 @@ class PiCamera:
         """Stop and let the camera go."""
         camera, self._camera = self._camera, None
         if camera is not None:
-            try:
-                camera.stop()
-                camera.close()
-            except FAILURES as error:  # it may be what is broken
-                log.warning("camera %s did not close: %s", self._number, error)
+            self._attempt(camera.stop)
+            self._attempt(camera.close)
+
+    def _attempt(self, step: Callable[[], Any]) -> None:
+        """A step of closing; one that fails must not keep the next from letting the camera go."""
+        try:
+            step()
+        except FAILURES as error:  # it may be what is broken
+            log.warning("camera %s did not close: %s", self._number, error)
 
     def _running(self) -> Any:
         if self._camera is None:
