@@ -55,7 +55,10 @@ __all__ = [
 
 DEFAULT_PATH = Path("/etc/packshot/packshot.toml")
 ENV_PREFIX = "PACKSHOT_"
-ENV_NOT_KEYS = frozenset({"PACKSHOT_CONFIG"})
+ENV_NOT_KEYS = frozenset(
+    {"PACKSHOT_CONFIG", "PACKSHOT_CA", "PACKSHOT_CA_DAYS", "PACKSHOT_ANSIBLE", "PACKSHOT_KIOSK_URL"}
+)
+"""Names of our own that say something else: the file to read, and what the scripts and units below ``deploy/`` ask."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from packshot.config import Config, differences, dump, load, slug_of_host, to_to
 from packshot.errors import ConfigError, StopDaemon
 from packshot.wiring import check_config
 
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+
 
 def write(folder: Path, text: str, name: str = "packshot.toml") -> Path:
     path = folder / name
@@ -102,6 +104,13 @@ def test_a_file_that_is_not_there_is_an_error_only_when_it_was_named(tmp_path: P
 def test_an_unknown_environment_variable_is_refused_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"PACKSHOT_MQT_HOST.*did you mean PACKSHOT_MQTT_HOST"):
         load(write(tmp_path, ""), {"PACKSHOT_MQT_HOST": "x"})
+
+
+def test_what_the_scripts_of_the_deployment_read_may_stay_in_the_environment(tmp_path: Path) -> None:
+    texts = [path.read_text("utf-8", "replace") for path in DEPLOY.rglob("*") if path.is_file()]
+    read = {name for text in texts for name in re.findall(r"(?:\$\{|export )(PACKSHOT_[A-Z_]+)", text)}
+    assert {"PACKSHOT_CA", "PACKSHOT_KIOSK_URL"} <= read
+    assert load(write(tmp_path, ""), dict.fromkeys(read, "x")).config == Config()
 
 
 def test_differences_name_only_what_is_not_the_default() -> None:
