@@ -11,6 +11,23 @@ from packshot.platform import durable
 from packshot.platform.procfs import HostFiles
 
 SERIAL_NUMBERS = ("proc/device-tree/serial-number", "sys/class/dmi/id/product_serial", "etc/machine-id")
+NO_SERIAL_NUMBERS = frozenset(
+    {
+        "0123456789",
+        "123456789",
+        "default string",
+        "n/a",
+        "none",
+        "not applicable",
+        "not available",
+        "not specified",
+        "serial number",
+        "system serial number",
+        "to be filled by o.e.m",
+        "unknown",
+    }
+)
+"""What makers of PCs leave in its place, the same in all of them; in lower case, without the last dot."""
 ID_FILE = "10-device.toml"
 OPENSSL_S = 30.0
 
@@ -58,7 +75,7 @@ def derived_id(host: HostFiles) -> str:
     """
     for name in SERIAL_NUMBERS:
         serial = (host.text(name) or "").strip("\0 \n")
-        if serial.strip("0"):
+        if serial.strip("0.- ") and serial.lower().rstrip(".") not in NO_SERIAL_NUMBERS:
             return f"packshot-{hashlib.sha256(f'packshot {serial}'.encode()).hexdigest()[:8]}"
     raise ConfigError("this machine has no serial number; name it with --device-id")
 

@@ -13,6 +13,12 @@ from packshot.provision import derived_id, provision
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
+WHERE = {
+    "device_tree": "proc/device-tree/serial-number",
+    "product": "sys/class/dmi/id/product_serial",
+    "machine_id": "etc/machine-id",
+}
+
 
 def openssl(*arguments: str) -> str:
     done = subprocess.run(["openssl", *arguments], capture_output=True, text=True)
@@ -22,7 +28,7 @@ def openssl(*arguments: str) -> str:
 
 def host(folder: Path, **files: str) -> HostFiles:
     for name, text in files.items():
-        path = folder / {"device_tree": "proc/device-tree/serial-number", "machine_id": "etc/machine-id"}[name]
+        path = folder / WHERE[name]
         path.parent.mkdir(parents=True)
         path.write_text(text)
     return HostFiles(folder)
@@ -82,6 +88,33 @@ def test_the_id_follows_from_the_board_and_differs_between_boards(tmp_path: Path
     assert one == same != other
     assert one.startswith("packshot-")
     assert derived_id(host(tmp_path / "4", device_tree="0000000000000000\0", machine_id="0af1")) != one
+
+
+@pytest.mark.parametrize(
+    "serial",
+    [
+        "To Be Filled By O.E.M.",
+        "To be filled by O.E.M.",
+        "Default string",
+        "0123456789",
+        "Not Specified",
+        "System Serial Number",
+        "None",
+        "0",
+        "00000000",
+        "................",
+        "0000-0000",
+    ],
+)
+def test_two_pcs_whose_maker_left_the_serial_number_out_differ(tmp_path: Path, serial: str) -> None:
+    one = derived_id(host(tmp_path / "1", product=f"{serial}\n", machine_id="0af1"))
+    assert one != derived_id(host(tmp_path / "2", product=f"{serial}\n", machine_id="0af2"))
+    assert one == derived_id(host(tmp_path / "3", machine_id="0af1"))
+
+
+def test_a_pcs_own_serial_number_outlives_a_new_installation(tmp_path: Path) -> None:
+    one = derived_id(host(tmp_path / "1", product="5CG0.120-X\n", machine_id="0af1"))
+    assert one == derived_id(host(tmp_path / "2", product="5CG0.120-X\n", machine_id="0af2"))
 
 
 def test_a_machine_without_a_serial_number_must_be_named(tmp_path: Path) -> None:
