@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from packshot.config import to_toml
+from packshot.config import load, to_toml
 from packshot.errors import ConfigError, PackshotError, UsageError
 from packshot.platform import durable
 from packshot.platform.procfs import HostFiles
@@ -42,20 +42,23 @@ class Provisioned:
     made: tuple[Path, ...]
 
 
-def provision(folder: Path, device_id: str, *, remember: bool = True) -> Provisioned:
+def provision(folder: Path, device_id: str, *, configured: str = "") -> Provisioned:
     """Make what is not there yet below ``folder`` (/etc/packshot); never replaces an id, a key or a request.
 
-    ``conf.d/10-device.toml`` holds the id (``remember=False``: the configuration has it already), ``tls/client.key``
-    a P-256 key (RFC 5480) and ``tls/client.csr`` the PKCS #10 request (RFC 2986) whose common name is the id. The key
+    ``conf.d/10-device.toml`` holds the id where the configuration has none (``configured``), ``tls/client.key`` a
+    P-256 key (RFC 5480) and ``tls/client.csr`` the PKCS #10 request (RFC 2986) whose common name is the id. The key
     never leaves the box. Files belong to the owner of their folder.
 
-    Raises UsageError when the request names another id, PackshotError when openssl fails.
+    Raises UsageError when configuration or request name another id, PackshotError when openssl fails.
     """
     tls, made = folder / "tls", list[Path]()
     key, request, id_file = tls / "client.key", tls / "client.csr", folder / "conf.d" / ID_FILE
+    named = configured or (load(id_file, {}).config.device.id if id_file.exists() else "")
+    if named not in ("", device_id):
+        raise UsageError(f"device.id is {named} already, not {device_id}; correct it and remove {tls}/client.* first")
     durable.make_folder(tls)
     durable.make_folder(id_file.parent)
-    if remember and not id_file.exists():
+    if not configured and not id_file.exists():
         durable.write_file(id_file, to_toml({"device": {"id": device_id}}).encode())
         made.append(id_file)
     if not key.exists():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from packshot.cli import main
 from packshot.config import load
 from packshot.errors import ConfigError, UsageError
 from packshot.platform.procfs import HostFiles
@@ -77,7 +78,27 @@ def test_a_power_cut_before_the_request_is_made_good_with_the_same_key(tmp_path:
 @needs_openssl
 def test_a_request_for_another_box_is_not_passed_off_as_ours(tmp_path: Path) -> None:
     provision(tmp_path, "studio-1")
+    (tmp_path / "conf.d/10-device.toml").unlink()
     with pytest.raises(UsageError, match=r"CN=studio-1, not the device id studio-2"):
+        provision(tmp_path, "studio-2")
+
+
+@pytest.mark.parametrize("file", ["packshot.toml", "conf.d/10-device.toml"])
+def test_a_box_that_has_a_name_is_not_given_another(
+    tmp_path: Path, file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "packshot.toml").write_text("")
+    (tmp_path / file).write_text('[device]\nid = "studio-1"\n')
+    assert main(["provision", "--folder", str(tmp_path), "--device-id", "studio-2"]) == 2
+    assert "device.id is studio-1 already, not studio-2" in capsys.readouterr().err
+    assert not (tmp_path / "tls").exists()
+
+
+def test_nor_where_only_the_name_of_the_first_try_was_written(tmp_path: Path) -> None:
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d/10-device.toml").write_text('[device]\nid = "studio-1"\n')
+    with pytest.raises(UsageError, match=r"device\.id is studio-1 already"):
         provision(tmp_path, "studio-2")
 
 

@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     known = load(main_file, {}).config.device.id if main_file.exists() else ""
     device_id = args.device_id or known or derived_id(HostFiles())
     with_values(Config(), device={"id": device_id})  # raises ConfigError for what cannot be an id
-    done = provision(args.folder, device_id, remember=not known)
+    done = provision(args.folder, device_id, configured=known)
     print(f"device id            {done.device_id}")
     print(f"certificate request  {done.request}  (have it signed, put the answer beside it as client.crt)")
     print("\n".join(f"made                 {file}" for file in done.made) or "nothing to do")
