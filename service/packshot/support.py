@@ -1,5 +1,6 @@
 """The support bundle: what somebody far away needs to know about this box, without secrets and without photos."""
 
+import contextlib
 import io
 import json
 import os
@@ -54,15 +55,22 @@ class Sources:
 def write_bundle(path: Path, sources: Sources) -> list[str]:
     """Write the bundle, a .tar.gz that only its owner may read; returns the names of the files in it.
 
-    One part that cannot be had does not spoil the others: its file says why. Raises OSError for ``path`` itself.
+    One part that cannot be had does not spoil the others: its file says why. Raises OSError for ``path`` itself, of
+    which then nothing is left.
     """
     secrets = sources.secrets | secret_values(msgspec.to_builtins(sources.config))
     names = []
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w:gz") as archive:
-        for name, part in _parts(sources).items():
-            _add(archive, f"packshot-support/{name}", hide_secrets(_text_of(part), secrets))
-            names.append(name)
+    with contextlib.ExitStack() as undo:
+        undo.callback(path.unlink, missing_ok=True)
+        with os.fdopen(descriptor, "wb") as file:
+            with tarfile.open(fileobj=file, mode="w:gz") as archive:
+                for name, part in _parts(sources).items():
+                    _add(archive, f"packshot-support/{name}", hide_secrets(_text_of(part), secrets))
+                    names.append(name)
+            file.flush()
+            os.fsync(file.fileno())  # some disks say only now that they are full
+        undo.pop_all()
     return names
 
 

@@ -1,7 +1,10 @@
 """What a support bundle holds, and what it must never hold."""
 
+import contextlib
 import json
+import resource
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -84,6 +87,26 @@ def test_only_its_owner_may_read_it_and_nothing_is_overwritten(tmp_path: Path) -
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(FileExistsError):
         write_bundle(path, sources(tmp_path))
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """No file can grow beyond a few bytes, as on a disk without room."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_no_half_bundle_and_the_next_try_succeeds(tmp_path: Path) -> None:
+    path, parts = tmp_path / "b.tar.gz", sources(tmp_path)
+    with full_disk(), pytest.raises(OSError, match="File too large"):
+        write_bundle(path, parts)
+    assert not path.exists()
+    names = write_bundle(path, parts)
+    assert set(unpack(path)) == set(names)
 
 
 @pytest.mark.parametrize(
