@@ -23,6 +23,28 @@ def test_an_event_is_one_entry_whose_capture_can_be_searched_for() -> None:
     assert (entry["PRIORITY"], entry["LOGGER"]) == ("4", "packshot.workshop")
 
 
+def test_a_file_name_that_is_no_text_comes_through_escaped() -> None:
+    entries: list[dict[str, bytes]] = []
+
+    def send(message: str, **fields: str) -> None:
+        entries.append({name: text.encode() for name, text in {"MESSAGE": message, **fields}.items()})
+
+    logger = logging.Logger("packshot.workshop")
+    logger.addHandler(JournalHandler(send))
+    event(logger, "no photo in a\udcffb", file="a\udcffb.jpg")
+    assert (entries[0]["MESSAGE"], entries[0]["PACKSHOT_FILE"]) == (rb"no photo in a\udcffb", rb"a\udcffb.jpg")
+
+
+def test_what_cannot_be_logged_does_not_end_the_thread_that_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: str, **__: str) -> None:
+        raise ValueError("no name of a field")
+
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    logger = logging.Logger("packshot.workshop")
+    logger.addHandler(JournalHandler(refuse))
+    event(logger, "capture cut", sku="A-1")
+
+
 def test_without_a_journal_there_is_no_handler(tmp_path: Path) -> None:
     assert journal_handler({}, tmp_path) is None
     assert journal_handler({"JOURNAL_STREAM": "8:1"}, tmp_path / "no-socket") is None

@@ -22,17 +22,22 @@ class JournalHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """One journal entry; the text is the formatter's."""
         fields = record.__dict__.get("fields", {})
-        ours = {f"{FIELD_PREFIX}{key.upper()}": str(value) for key, value in fields.items()}
         try:
+            ours = {f"{FIELD_PREFIX}{key.upper()}": _encodable(str(value)) for key, value in fields.items()}
             self._send(
-                self.format(record),
+                _encodable(self.format(record)),
                 PRIORITY=str(syslog_level(record.levelno)),
                 SYSLOG_IDENTIFIER="packshot",
                 LOGGER=record.name,
                 **ours,
             )
-        except OSError:
+        except Exception:  # noqa: BLE001  as in the handlers of logging: what cannot be logged must not end the thread that logs
             self.handleError(record)
+
+
+def _encodable(text: str) -> str:
+    r"""Names of files may hold bytes that are no text, for Python lone surrogates; they become ``\udcff``."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def syslog_level(level: int) -> int:
