@@ -131,6 +131,17 @@ def test_retry_after_may_be_a_date() -> None:
     assert retry_after_s("99999999999") == 24 * 3600
 
 
+@pytest.mark.parametrize("value", ["\xb2", "Mon, 30 Nov 99999999999999999999 14:34:16 GMT"])
+def test_a_retry_after_that_makes_no_sense_is_as_none(
+    target: HttpTarget, shop: ShopServer, tmp_path: Path, value: str
+) -> None:
+    parcel = package(tmp_path, {"picture.webp": b"x"})
+    shop.answers.append((503, {"Retry-After": value}))
+    with pytest.raises(TargetUnavailable) as caught:
+        target.put(parcel.key, parcel.pictures)
+    assert caught.value.retry_after_s is None
+
+
 def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     parcel = package(tmp_path, {"picture.webp": b"x"})
     with pytest.raises(TargetUnavailable, match="cannot be reached"):

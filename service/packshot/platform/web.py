@@ -119,11 +119,11 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def retry_after_s(value: str) -> float | None:
     """Seconds to wait from a Retry-After header (RFC 9110, 10.2.3): a number or a date; None if it is neither."""
-    if value.strip().isdigit():
+    if value.isascii() and value.strip().isdigit():
         return min(float(value), MAX_RETRY_AFTER_S)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), MAX_RETRY_AFTER_S)
