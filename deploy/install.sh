@@ -102,7 +102,8 @@ apt_packages() {
 files() {
   local file
   for file in packshot.conf packshot-kiosk.conf; do
-    if put "$here/sysusers.d/$file" "$share/sysusers.d/$file"; then act systemd-sysusers "$file"; fi
+    put "$here/sysusers.d/$file" "$share/sysusers.d/$file" || true
+    act systemd-sysusers "$file" # always: the last run may have ended between the two
   done
   for file in "$here"/systemd/packshot* "$here"/update/packshot*; do
     put "$file" "$share/systemd/system/${file##*/}" || true

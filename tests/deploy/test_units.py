@@ -168,13 +168,17 @@ def test_uninstalling_stops_every_unit_first_the_touch_screen_too(tmp_path: Path
     assert stopped == {unit.name for unit in units if "[Install]" in unit.read_text()}
 
 
+RESTART = "systemctl restart packshotd.service"
+CUT_OFF = "{ kill -9 $$; }"
+
+
 def lay(root: Path, steps: str) -> subprocess.CompletedProcess[str]:
     """What install.sh does outside the release, below ``root``; ``steps`` stand in for some of its own."""
-    shutil.copytree(DEPLOY, root / "deploy")
+    shutil.copytree(DEPLOY, root / "deploy", dirs_exist_ok=True)
+    (root / "run/systemd/system").mkdir(parents=True, exist_ok=True)
     for script in (root / "deploy/install.sh", root / "deploy/update/lay.sh"):
-        text = re.sub(
-            r"(?<!\w)/(opt/packshot|usr/local|etc/packshot)", lambda path: f"{root}{path[0]}", script.read_text()
-        )
+        paths = r"(?<!\w)/(opt/packshot|usr/local|etc/packshot|run/packshot|run/systemd)"
+        text = re.sub(paths, lambda path: f"{root}{path[0]}", script.read_text())
         script.write_text(text.replace('main "$@"\n', f"{SYSTEM_S_PART}\n{steps}\nmain\n"))
     return subprocess.run(["bash", str(root / "deploy/install.sh")], capture_output=True, text=True)
 
@@ -188,7 +192,7 @@ systemd-tmpfiles() { :; }
 reload_udev() { :; }
 slot() { stamp=x; }
 package_version() { echo 1.0; }
-services() { say "services start"; }
+systemctl() { case $1 in is-enabled) echo enabled ;; *) echo "systemctl $*" ;; esac; }
 fetch_wheels() { wheelhouse=$work && touch "$work/tuf-1.whl"; }
 wheel_requirement() { :; }
 pip_from_wheelhouse() { touch "$1/installed"; }
@@ -208,14 +212,14 @@ def test_without_its_wheels_there_is_no_updater_and_the_rest_goes_on(tmp_path: P
     done = lay(tmp_path, "fetch_wheels() { wheelhouse=$work; }")
     assert done.returncode == 0, done.stderr
     assert "no updater is installed" in done.stdout
-    assert "services start" in done.stdout
+    assert RESTART in done.stdout
     assert not (tmp_path / "opt/packshot/updater").exists()
 
 
 def test_an_updater_for_which_there_is_no_room_is_not_used(tmp_path: Path) -> None:
     done = lay(tmp_path, "pip_from_wheelhouse() { echo 'No space left on device' >&2 && return 1; }")
     assert done.returncode != 0
-    assert "services start" not in done.stdout
+    assert "systemctl" not in done.stdout
     assert not (tmp_path / "opt/packshot/updater/current").exists()
     assert not list(tmp_path.glob("opt/packshot/updater/releases/*/.complete"))
 
@@ -224,4 +228,11 @@ def test_a_unit_that_cannot_be_written_ends_the_installation(tmp_path: Path) -> 
     done = lay(tmp_path, 'install() { case $* in *packshotd.service) return 1 ;; *) command install "$@" ;; esac; }')
     assert done.returncode == 1
     assert "packshotd.service cannot be written" in done.stderr
-    assert "services start" not in done.stdout
+    assert "systemctl" not in done.stdout
+
+
+def test_an_installation_cut_off_before_its_users_were_made_makes_them_when_it_is_run_again(tmp_path: Path) -> None:
+    assert lay(tmp_path, f"systemd-sysusers() {CUT_OFF}").returncode < 0
+    done = lay(tmp_path, 'systemd-sysusers() { echo "users of $1"; }')
+    assert done.returncode == 0, done.stderr
+    assert re.findall("users of (.*)", done.stdout) == ["packshot.conf", "packshot-kiosk.conf"]
