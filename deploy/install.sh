@@ -20,7 +20,8 @@ TEXT
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here repository=${here%/*}
 readonly prefix=/opt/packshot share=/usr/local/lib
-dry='' uninstall='' purge='' uploader='' site='' wheelhouse='' work='' update_root='' stamp=''
+readonly unfinished=/run/packshot-install # there from the first change until udev and the services have it, or a reboot
+resumed='' dry='' uninstall='' purge='' uploader='' site='' wheelhouse='' work='' update_root='' stamp=''
 changes=()
 # shellcheck source-path=SCRIPTDIR source=update/lay.sh
 . "$here/update/lay.sh"
@@ -55,11 +56,16 @@ parse_arguments() {
 
 install_all() {
   detect_platform
+  if [ -e "$unfinished" ]; then
+    resumed=yes
+    changed "finish what was cut off" || true
+  fi
   apt_packages
   files
   slot
   lay_updater
   services
+  act rm -f "$unfinished"
 }
 
 # --- What is this machine? -----------------------------------------------------------------------------------------
@@ -108,7 +114,9 @@ files() {
   for file in "$here"/systemd/packshot* "$here"/update/packshot*; do
     put "$file" "$share/systemd/system/${file##*/}" || true
   done
-  if put "$here/udev/70-packshot.rules" "$share/udev/rules.d/70-packshot.rules"; then reload_udev; fi
+  if put "$here/udev/70-packshot.rules" "$share/udev/rules.d/70-packshot.rules" || [ -n "$resumed" ]; then
+    reload_udev
+  fi
   if [ ! -e /etc/packshot/packshot.toml ]; then # the operator's from then on
     put "$here/etc/packshot.toml" /etc/packshot/packshot.toml || true
   fi
@@ -262,7 +270,7 @@ remove_all() {
     fi
   done
   delete "$share"/systemd/system/packshot* "$share/udev/rules.d/70-packshot.rules" "$share"/sysusers.d/packshot*.conf \
-    "$share/tmpfiles.d/packshot.conf" /usr/local/bin/packshot "$prefix"
+    "$share/tmpfiles.d/packshot.conf" /usr/local/bin/packshot "$prefix" "$unfinished"
   if [ -n "$purge" ]; then
     delete /etc/packshot /var/lib/packshot /var/lib/packshot-uploader /var/lib/packshot-updater \
       /var/lib/packshot-kiosk /var/lib/systemd/timers/stamp-packshot*
@@ -307,7 +315,8 @@ fail() {
 changed() {
   changes+=("$1")
   say "${dry:+would }$1"
-  [ -z "$dry" ]
+  [ -z "$dry" ] || return 1
+  [ -n "$uninstall" ] || : >"$unfinished" || fail "$unfinished cannot be written"
 }
 
 # Runs a command that is no change of its own.

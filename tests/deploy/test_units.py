@@ -236,3 +236,28 @@ def test_an_installation_cut_off_before_its_users_were_made_makes_them_when_it_i
     done = lay(tmp_path, 'systemd-sysusers() { echo "users of $1"; }')
     assert done.returncode == 0, done.stderr
     assert re.findall("users of (.*)", done.stdout) == ["packshot.conf", "packshot-kiosk.conf"]
+
+
+@pytest.mark.parametrize(
+    "cut_off",
+    [
+        f"reload_udev() {CUT_OFF}",
+        f"lay_updater() {CUT_OFF}",
+        f"systemctl() {{ [ $1 = restart ] && {CUT_OFF}; echo enabled; }}",
+        "systemctl() { [ $1 != restart ] && echo enabled; }",
+    ],
+    ids=["before udev", "before the updater", "before the daemon", "by a daemon that did not start"],
+)
+def test_an_installation_cut_off_before_its_services_had_it_is_finished_by_the_next(
+    tmp_path: Path, cut_off: str
+) -> None:
+    assert lay(tmp_path, cut_off).returncode != 0
+    done = lay(tmp_path, 'reload_udev() { echo "rules read"; }')
+    assert done.returncode == 0, done.stderr
+    assert "nothing to change" not in done.stdout
+    assert "rules read" in done.stdout
+    assert RESTART in done.stdout
+    again = lay(tmp_path, 'reload_udev() { echo "rules read"; }')
+    assert again.stdout.endswith("nothing to change\n")
+    assert RESTART not in again.stdout
+    assert "rules read" not in again.stdout
