@@ -23,8 +23,8 @@ lay_updater() {
   elif [ ! -e "$updater_home/current" ]; then
     switch_updater "$(basename "${slot%/.complete}")"
   fi
-  put "$here/update/run" "$updater_home/run" && [ -z "$dry" ] && chmod 0755 "$updater_home/run"
-  return 0
+  put "$here/update/run" "$updater_home/run" || true
+  act chmod 0755 "$updater_home/run" # always: the last run may have ended between the two
 }
 
 build_updater() {

@@ -231,6 +231,12 @@ def test_a_unit_that_cannot_be_written_ends_the_installation(tmp_path: Path) -> 
     assert "systemctl" not in done.stdout
 
 
+def test_an_updater_cut_off_before_it_could_be_run_can_be_after_the_next_installation(tmp_path: Path) -> None:
+    assert lay(tmp_path, f"chmod() {CUT_OFF}").returncode < 0
+    assert lay(tmp_path, "").returncode == 0
+    assert os.access(tmp_path / "opt/packshot/updater/run", os.X_OK)
+
+
 def test_an_installation_cut_off_before_its_users_were_made_makes_them_when_it_is_run_again(tmp_path: Path) -> None:
     assert lay(tmp_path, f"systemd-sysusers() {CUT_OFF}").returncode < 0
     done = lay(tmp_path, 'systemd-sysusers() { echo "users of $1"; }')
