@@ -1,5 +1,7 @@
 """The ID photo page and the set-up page in a real browser."""
 
+import time
+
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -115,6 +117,45 @@ def test_a_second_screen_waits_and_then_has_its_turn(chromium: Chromium, box: Ki
     assert second.evaluate("document.getElementById('preview').dataset.frames ?? null") is None
     first.goto(f"{box.url}/")
     until(second, "document.querySelectorAll('#checks li').length > 5")
+
+
+def test_a_page_whose_seat_was_given_up_by_another_tab_sits_down_again(chromium: Chromium, box: KioskBox) -> None:
+    page = mirror(chromium, box)
+    page.uncheck("#automatic")
+    with page.expect_response(lambda answer: answer.request.method == "POST" and answer.url.endswith("/seat")) as seat:
+        page.evaluate(
+            """async () => {
+              const { csrf } = await (await fetch("/api/session")).json();
+              await fetch("/api/id/seat", { method: "DELETE", headers: { "X-Packshot-Csrf": csrf } });
+            }"""
+        )
+    assert seat.value.status == 204
+    shown = page.evaluate("Number(document.getElementById('preview').dataset.frames)")
+    until(page, f"Number(document.getElementById('preview').dataset.frames) > {shown} + 1")
+    page.evaluate("document.getElementById('checks').replaceChildren()")
+    until(page, "document.querySelectorAll('#checks li').length > 5")
+
+
+def test_a_screen_that_waits_asks_no_more_often_however_often_the_box_is_found(
+    chromium: Chromium, box: KioskBox
+) -> None:
+    first = mirror(chromium, box)
+    first.uncheck("#automatic")
+    second = chromium.open(f"{box.url}/id")
+    hello = 'event: hello\ndata: {"version": "1"}\n\n'
+    second.route("**/api/events", lambda route: route.fulfill(content_type="text/event-stream", body=hello))
+    second.reload()
+    for _ in range(6):
+        second.wait_for_event("request", lambda request: request.url.endswith("/api/events"))
+    second.unroute("**/api/events")
+    with second.expect_response("**/api/events") as answer:
+        pass
+    assert answer.value.status == 200
+    asked = []
+    for _ in range(4):
+        second.wait_for_event("request", lambda request: request.url.endswith("/api/id/seat"))
+        asked.append(time.monotonic())
+    assert asked[3] - asked[1] > 5  # the first may still be due to a link that was found
 
 
 @pytest.mark.parametrize("name", ["phone", "dark", "german"])

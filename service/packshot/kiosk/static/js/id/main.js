@@ -17,6 +17,7 @@ const SEAT_AGAIN_MS = 3000;
 
 let specs = [];
 let news = null;
+let seating = 0; // the timer that asks for the seat again: one at a time
 let readySince = 0;
 let busy = false;
 let rearmed = true;
@@ -51,6 +52,7 @@ function spec() {
 
 /** Close the curtain: from now on no other screen sees this camera. */
 async function sit() {
+  clearTimeout(seating);
   if (byId("main").dataset.shows === "made") return;
   try {
     await post("/api/id/seat");
@@ -58,14 +60,20 @@ async function sit() {
     if (!(problem instanceof Problem)) throw problem;
     byId("notice").textContent = tOr(`problem.${problem.code}`, problem.message);
     byId("notice").hidden = false;
-    setTimeout(sit, SEAT_AGAIN_MS);
+    sitSoon();
     return;
   }
   preview.start();
   chooseSpec();
 }
 
+function sitSoon() {
+  clearTimeout(seating);
+  seating = setTimeout(sit, SEAT_AGAIN_MS);
+}
+
 function leave() {
+  clearTimeout(seating);
   guidanceOff();
   preview.stop();
   remove("/api/id/seat", { keepalive: true }).catch(() => null);
@@ -77,8 +85,11 @@ function chooseSpec() {
   byId("accepted").textContent = `${t("id.accepted")}: ${tOr(`accepted.${chosen.name}`, chosen.accepted)}`;
   guidanceOff();
   guide.spec = chosen;
-  news = new EventSource(`/api/id/guidance?spec=${encodeURIComponent(chosen.name)}`);
-  news.addEventListener("guidance", (event) => guided(JSON.parse(event.data)));
+  const source = new EventSource(`/api/id/guidance?spec=${encodeURIComponent(chosen.name)}`);
+  source.addEventListener("guidance", (event) => guided(JSON.parse(event.data)));
+  // It comes back by itself after a lost link, but not once the box refuses it: the seat was given up or taken.
+  source.addEventListener("error", () => { if (source === news && source.readyState === EventSource.CLOSED) sitSoon(); });
+  news = source;
 }
 
 function guidanceOff() {
