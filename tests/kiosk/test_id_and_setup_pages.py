@@ -1,10 +1,11 @@
 """The ID photo page and the set-up page in a real browser."""
 
+import re
 import time
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support.chromium import PHONE, TOUCH, Chromium, overflow, until, violations
 from tests.support.kiosk import PIN, KioskBox
@@ -199,6 +200,27 @@ def test_the_set_up_is_read_only_until_the_pin_is_right(chromium: Chromium, box:
     chromium.keep(page, "admin-selftest")
     page.click("#lock")
     expect(page.locator("#lock")).to_contain_text("Read only")
+
+
+def test_the_log_goes_on_after_a_restart_that_no_question_met(chromium: Chromium, box: KioskBox) -> None:
+    page = chromium.open(f"{box.url}/admin#logs")
+    log = {"run": "before", "count": 3}
+
+    def answer(route: Route) -> None:
+        after = int(route.request.url.partition("after=")[2])
+        lines = [
+            {"number": number, "at": "2026-01-01T00:00:00Z", "level": "info", "text": f"{log['run']} {number}"}
+            for number in range(after + 1, int(log["count"]) + 1)
+        ]
+        route.fulfill(json={"run": log["run"], "lines": lines})
+
+    page.route("**/api/admin/logs?*", answer)
+    page.reload()
+    lines = page.locator("#log > div")
+    before = [re.compile(f"before {number}$") for number in (1, 2, 3)]
+    expect(lines).to_have_text(before)
+    log.update(run="after", count=5)
+    expect(lines).to_have_text([*before, *(re.compile(f"after {number}$") for number in range(1, 6))])
 
 
 def test_a_capture_is_withdrawn_and_deleted_by_hand(chromium: Chromium, box: KioskBox) -> None:

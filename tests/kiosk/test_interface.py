@@ -306,6 +306,17 @@ def test_the_log_shows_captures_and_no_secret(box: KioskBox, visitor: Visitor) -
     assert visitor.csrf not in text
 
 
+def test_each_daemon_numbers_its_own_log(box: KioskBox, visitor: Visitor) -> None:
+    before = visitor.get("/api/admin/logs").json
+    assert visitor.get("/api/admin/logs").json["run"] == before["run"]
+    box.stop("run")
+    box.open()
+    visitor.enter()
+    after = visitor.get("/api/admin/logs").json
+    assert after["lines"][0]["number"] == 1
+    assert after["run"] != before["run"]
+
+
 def test_the_selftest_answers_part_by_part(visitor: Visitor) -> None:
     visitor.post("/api/session", {"pin": PIN})
     result = visitor.post("/api/admin/selftest").json["result"]

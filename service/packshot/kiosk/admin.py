@@ -57,8 +57,9 @@ class LogQuery(msgspec.Struct):
 
 
 class LogView(msgspec.Struct):
-    """Lines of the daemon's log, oldest first."""
+    """Lines of the daemon's log, oldest first; their numbers begin anew with each ``run`` of the daemon."""
 
+    run: str
     lines: list[LogLine]
 
 
@@ -131,7 +132,7 @@ class Admin:
 
     def logs(self, call: Call) -> LogView:
         """From memory: since the daemon's start, bounded."""
-        return LogView(self._logtail.after(call.query.after))
+        return LogView(self._logtail.run, self._logtail.after(call.query.after))
 
     def update(self, _: Call) -> UpdateView:
         """From the updater's own file; whatever it holds, it is shown as text."""

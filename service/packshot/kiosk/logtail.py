@@ -4,6 +4,7 @@ import logging
 import threading
 from collections import deque
 from datetime import UTC, datetime
+from secrets import token_hex
 
 import msgspec
 
@@ -23,11 +24,12 @@ class LogLine(msgspec.Struct):
 
 
 class LogTail(logging.Handler):
-    """Keeps what the ``packshot`` loggers say from ``attach`` to ``detach``."""
+    """Keeps what the ``packshot`` loggers say from ``attach`` to ``detach``; ``run`` tells it from another daemon's."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.setFormatter(LogfmtFormatter(prefix=False, time=False))
+        self.run = token_hex(4)
         self._lines: deque[LogLine] = deque(maxlen=LINES)
         self._count = 0
         self._guard = threading.Lock()
