@@ -37,6 +37,8 @@ class Outcome:
 
 Respond = Callable[[Outcome], None]
 FramesTaken = Callable[[Sequence[Frame]], None]
+CheckScene = Callable[[], None]
+"""Raises a PackshotError where nobody may photograph what is before the camera; asked before the shutter and after."""
 ShowPreview = Callable[[NDArray[np.uint8]], None]
 LOOK_S = 1.0  # between two looks at an idle camera
 WATCHED_S = 1 / 20  # the same while somebody watches
@@ -112,9 +114,9 @@ class CaptureDesk:
         """Empty, or one line that says why there is no picture."""
         return self._camera.problem
 
-    def submit(self, request: CaptureRequest, respond: Respond) -> None:
+    def submit(self, request: CaptureRequest, respond: Respond, check_scene: CheckScene = lambda: None) -> None:
         """Ask for a capture; ``respond`` is called exactly once, from the desk's thread or from this call."""
-        self._enqueue(request, respond, self._capture)
+        self._enqueue(request, respond, lambda job: self._capture(job, check_scene))
 
     def submit_plate(self, request_id: str, respond: Respond, keep: FramesTaken) -> None:
         """Ask for a photo of the empty scene; ``keep`` stores it."""
@@ -213,7 +215,7 @@ class CaptureDesk:
             log.exception("capture failed in an unforeseen way")
             self._fail(job, f"internal error: {error}")
 
-    def _capture(self, job: _Job) -> None:
+    def _capture(self, job: _Job, check_scene: CheckScene) -> None:
         request = job.request
         known = self._spool.find_request(request.request_id)
         if known:
@@ -222,7 +224,10 @@ class CaptureDesk:
         if request.expires_at and self._expired(request.expires_at):
             raise BadMessage(f"the request expired at {request.expires_at}; send a new one")
         self._spool.check_room()
-        capture = self._spool.accept(request, self._shoot(job.triggered_at))
+        check_scene()
+        frames = self._shoot(job.triggered_at)
+        check_scene()
+        capture = self._spool.accept(request, frames)
         self._announce(capture.capture_id, Stage.CAPTURED, request.request_id, "")
         self._announce(capture.capture_id, Stage.ACCEPTED, request.request_id, "")
         self._finish(job, Outcome(request.request_id, capture))

@@ -1,23 +1,31 @@
 """Photos of people are for one browser, and for a while."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from packshot.capture import Outcome
-from packshot.domain import Frame
+from packshot.capture import CaptureDesk, DeskSettings, Outcome
+from packshot.domain import CaptureRequest, Frame
+from packshot.kiosk.booth import Booth, PlateOrder
+from packshot.kiosk.captures import Captures, Order
 from packshot.kiosk.curtain import HOLD_S, Curtain
 from packshot.kiosk.darkroom import MOST, Darkroom, IdFile
 from packshot.kiosk.door import Caller, Refusal
 from packshot.kiosk.people import IdOrder, People
 from packshot.kiosk.sessions import Role, Session
 from packshot.kiosk.streams import Streams
+from packshot.lamp.absent import AbsentLamp
+from packshot.platform.pulse import Pulse
 from packshot.preview import PreviewFrame, PreviewMode
-from tests.support.spool import a_frame
+from packshot.spool.sqlite_spool import SqliteSpool
+from tests.fakes.camera import FakeCamera
+from tests.support.memory import tmp_path as tmp_path
+from tests.support.spool import ROOMY, a_frame
 
 
 class Clock:
@@ -187,3 +195,107 @@ def test_a_photo_of_the_next_browsers_person_is_not_handed_out(
     with pytest.raises(Refusal, match="opened meanwhile") as refused:
         asyncio.run(People(stage, studio, Streams(), curtain, Darkroom(60)).take(call))
     assert refused.value.status == 409
+
+
+class Scene(FakeCamera):
+    """A camera; what happens before it while its shutter is open is told by ``meanwhile``."""
+
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
+
+    def capture(self, triggered_at: float, timeout_s: float) -> Frame:
+        self.meanwhile()
+        return super().capture(triggered_at, timeout_s)
+
+
+@dataclass
+class Box:
+    """One camera for products and people; ``in_line`` is what happens while a request waits."""
+
+    spool: SqliteSpool
+    in_line: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self.curtain = Curtain(lambda _: None)
+        self.camera = Scene()
+        self.kept: list[Frame] = []
+
+    def sit_down(self) -> None:
+        self.curtain.close(caller())
+
+    def _complete(self, request: CaptureRequest) -> CaptureRequest:
+        self.in_line()
+        return request
+
+    def ask(self, take: Callable[[Any, Curtain], Coroutine[Any, Any, Any]]) -> Any:
+        """Have ``take`` ask for a photo of the product table."""
+        settings, pulse = DeskSettings(), Pulse("capture")
+        desk = CaptureDesk(
+            self.camera, AbsentLamp(), self.spool, lambda *_: None, lambda _: False, pulse, settings, lambda: None
+        )
+        parts = SimpleNamespace(
+            one_camera=True,
+            products=SimpleNamespace(desk=desk),
+            spool=self.spool,
+            choices=SimpleNamespace(complete=self._complete),
+            plates=SimpleNamespace(keep=self.kept.extend),
+        )
+        desk.start()
+        try:
+            return asyncio.run(take(parts, self.curtain))
+        finally:
+            desk.close(10)
+
+
+def press(parts: Any, curtain: Curtain) -> Coroutine[Any, Any, Any]:
+    """The shutter of the booth."""
+    nothing: Any = None
+    call: Any = SimpleNamespace(body=Order("A-1"))
+    return Captures(parts, nothing, curtain).take(call)
+
+
+def take_plate(parts: Any, curtain: Curtain) -> Coroutine[Any, Any, Any]:
+    """The button for the empty table."""
+    nothing: Any = None
+    call: Any = SimpleNamespace(body=PlateOrder())
+    return Booth(parts, nothing, nothing, nothing, nothing, nothing, nothing, curtain).take_plate(call)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[SqliteSpool]:
+    spool = SqliteSpool(tmp_path / "spool", limits=ROOMY)
+    yield spool
+    spool.close()
+
+
+def test_a_photo_of_products_shows_nobody_who_sat_down_while_it_was_taken(spool: SqliteSpool) -> None:
+    box = Box(spool)
+    box.camera.meanwhile = box.sit_down
+
+    with pytest.raises(Refusal, match="being photographed") as refused:
+        box.ask(press)
+    assert (refused.value.status, refused.value.code) == (409, "occupied")
+    assert spool.captures() == []
+    assert Box(spool).ask(press).sku == "A-1"
+
+
+def test_a_press_that_waits_in_line_while_somebody_sits_down_opens_no_shutter(spool: SqliteSpool) -> None:
+    box = Box(spool)
+    box.in_line = box.sit_down
+
+    with pytest.raises(Refusal, match="being photographed"):
+        box.ask(press)
+    assert box.camera.taken == 0
+    assert spool.captures() == []
+
+
+def test_a_plate_shows_nobody_who_sat_down_while_it_was_taken(spool: SqliteSpool) -> None:
+    box = Box(spool)
+    box.camera.meanwhile = box.sit_down
+
+    with pytest.raises(Refusal, match="being photographed") as refused:
+        box.ask(take_plate)
+    assert (refused.value.status, refused.value.code) == (409, "occupied")
+    assert box.kept == []
+    empty = Box(spool)
+    empty.ask(take_plate)
+    assert len(empty.kept) == 1

@@ -1,5 +1,6 @@
 """What every page needs: who is asking, what can be chosen, the plate, the live picture, the news."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -10,9 +11,9 @@ from starlette.responses import Response, StreamingResponse
 from packshot import __version__
 from packshot.capture import Outcome
 from packshot.config import KioskSection
-from packshot.domain import mint_request_id
-from packshot.kiosk.captures import ask
-from packshot.kiosk.curtain import Curtain
+from packshot.domain import Frame, mint_request_id
+from packshot.kiosk.captures import ask, not_taken
+from packshot.kiosk.curtain import OCCUPIED, Curtain
 from packshot.kiosk.door import DoorSettings, Refusal
 from packshot.kiosk.endpoints import Call, Endpoint
 from packshot.kiosk.hub import Hub, event_bytes
@@ -240,11 +241,11 @@ class Booth:
             await to_thread.run_sync(self._parts.plates.forget)
             return
         if not self._products_visible():
-            raise Refusal(409, "occupied", "somebody is being photographed; wait a moment")
-        desk, keep, request_id = self._parts.products.desk, self._parts.plates.keep, mint_request_id()
-        outcome: Outcome = await ask(lambda respond: desk.submit_plate(request_id, respond, keep))
+            raise Refusal(409, "occupied", OCCUPIED)
+        desk, request_id = self._parts.products.desk, mint_request_id()
+        outcome: Outcome = await ask(lambda respond: desk.submit_plate(request_id, respond, self._keep_plate))
         if outcome.error:
-            raise Refusal(503, "not-taken", outcome.error)
+            raise not_taken(outcome.error)
 
     def plate(self, _call: Call) -> Response:
         """Small, of the first backdrop."""
@@ -258,6 +259,12 @@ class Booth:
         small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         _, data = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 82])
         return Response(data.tobytes(), media_type="image/jpeg")
+
+    def _keep_plate(self, frames: Sequence[Frame]) -> None:
+        """Unless somebody has sat down since the request was let in."""
+        if self._parts.one_camera:
+            self._curtain.check_open()
+        self._parts.plates.keep(frames)
 
     def _products_visible(self) -> bool:
         return not (self._parts.one_camera and self._curtain.closed)

@@ -15,7 +15,7 @@ from packshot.capture import Outcome, Respond
 from packshot.commands import decide, retry
 from packshot.domain import Capture, CaptureRequest, Stage, check_sku, mint_request_id
 from packshot.errors import BadMessage, IntegrityError
-from packshot.kiosk.curtain import Curtain
+from packshot.kiosk.curtain import OCCUPIED, Curtain
 from packshot.kiosk.door import Refusal
 from packshot.kiosk.endpoints import Call, Endpoint
 from packshot.kiosk.parts import Parts
@@ -95,12 +95,12 @@ class Captures:
         """The answer comes when the original is durable; the cutout follows as an event."""
         order: Order = call.body
         if self._parts.one_camera and self._curtain.closed:
-            raise Refusal(409, "occupied", "somebody is being photographed; wait a moment")
+            raise Refusal(409, "occupied", OCCUPIED)
         former = await to_thread.run_sync(self._get, order.replaces) if order.replaces else None
         request = self._request(order, former)
-        outcome = await ask(lambda respond: self._parts.products.desk.submit(request, respond))
+        outcome = await ask(lambda respond: self._parts.products.desk.submit(request, respond, self._check_scene))
         if not outcome.capture:
-            raise Refusal(503, "not-taken", outcome.error)
+            raise not_taken(outcome.error)
         await to_thread.run_sync(self._remember, outcome.capture.capture_id)
         if former and not former.request.sku:
             await to_thread.run_sync(self._withdraw, former)
@@ -144,6 +144,11 @@ class Captures:
         self._remember(capture_id)
         capture = self._parts.spool.get(capture_id)
         return self.view(capture) if capture else None
+
+    def _check_scene(self) -> None:
+        """Somebody may have sat down since the request was let in."""
+        if self._parts.one_camera:
+            self._curtain.check_open()
 
     def _newest(self, limit: int) -> list[str]:
         with self._lock:
@@ -229,6 +234,11 @@ async def ask(submit: Callable[[Respond], None]) -> Outcome:
 
     submit(respond)
     return await answer
+
+
+def not_taken(error: str) -> Refusal:
+    """The answer to who wanted a photo of products, by what the desk says."""
+    return Refusal(409, "occupied", error) if error == OCCUPIED else Refusal(503, "not-taken", error)
 
 
 def _stage(name: str) -> Stage:

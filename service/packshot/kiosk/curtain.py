@@ -4,10 +4,12 @@ import threading
 import time
 from collections.abc import Callable
 
+from packshot.errors import RetryLater
 from packshot.kiosk.darkroom import owner_of
 from packshot.kiosk.door import Caller, Refusal
 
 HOLD_S = 6.0
+OCCUPIED = "somebody is being photographed; wait a moment"
 
 
 class Curtain:
@@ -25,6 +27,11 @@ class Curtain:
         """Whether somebody is being photographed."""
         with self._lock:
             return self._now() < self._until
+
+    def check_open(self) -> None:
+        """Raises RetryLater while somebody is being photographed."""
+        if self.closed:
+            raise RetryLater(OCCUPIED)
 
     def close(self, caller: Caller) -> None:
         """Close it for this caller; raises Refusal while it is closed by another."""
