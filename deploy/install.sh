@@ -124,11 +124,12 @@ files() {
   act systemd-tmpfiles --create packshot.conf
 }
 
-# Copies a file where it differs; true if it did. The `if` or `||` of whoever asks switches `set -e` off in here.
+# Copies a file where it differs, whole or not at all; true if it did. The `if` or `||` of whoever asks switches
+# `set -e` off in here.
 put() {
   ! cmp -s "$1" "$2" || return 1
   changed "write $2" || return 0
-  install -D -m 0644 "$1" "$2" || fail "$2 cannot be written"
+  { install -D -m 0644 "$1" "$2.new" && mv -T "$2.new" "$2"; } || fail "$2 cannot be written"
 }
 
 reload_udev() {

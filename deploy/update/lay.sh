@@ -20,7 +20,7 @@ lay_updater() {
       return 0
     fi
     build_updater "$target" "$updater_stamp" # without `||` or `if`: they would let its steps fail unheard
-  elif [ ! -e "$updater_home/current" ]; then
+  elif [ ! -e "$updater_home/current" ] || [ -n "$resumed" ]; then
     switch_updater "$(basename "${slot%/.complete}")"
   fi
   put "$here/update/run" "$updater_home/run" || true
@@ -41,6 +41,7 @@ build_updater() {
 }
 
 switch_updater() {
+  [ "$(readlink "$updater_home/current")" != "releases/$1" ] || return 0
   if [ -e "$updater_home/current" ]; then
     ln -sfn "$(readlink "$updater_home/current")" "$updater_home/.previous.new"
     mv -T "$updater_home/.previous.new" "$updater_home/previous"

@@ -225,10 +225,29 @@ def test_an_updater_for_which_there_is_no_room_is_not_used(tmp_path: Path) -> No
 
 
 def test_a_unit_that_cannot_be_written_ends_the_installation(tmp_path: Path) -> None:
-    done = lay(tmp_path, 'install() { case $* in *packshotd.service) return 1 ;; *) command install "$@" ;; esac; }')
+    done = lay(tmp_path, 'install() { case $* in *packshotd.service*) return 1 ;; *) command install "$@" ;; esac; }')
     assert done.returncode == 1
     assert "packshotd.service cannot be written" in done.stderr
     assert "systemctl" not in done.stdout
+
+
+def test_a_configuration_cut_off_half_way_is_written_by_the_next_installation(tmp_path: Path) -> None:
+    half = f'mkdir -p "${{5%/*}}" && head -c9 "$4" >"$5" && {CUT_OFF}'
+    half = f'install() {{ case $* in *packshot.toml*) {half} ;; *) command install "$@" ;; esac; }}'
+    assert lay(tmp_path, half).returncode < 0
+    assert lay(tmp_path, "").returncode == 0
+    assert (tmp_path / "etc/packshot/packshot.toml").read_text() == (DEPLOY / "etc/packshot.toml").read_text()
+
+
+def test_an_updater_cut_off_before_the_switch_to_it_is_switched_to_by_the_next_installation(tmp_path: Path) -> None:
+    assert lay(tmp_path, "").returncode == 0
+    newer = "slot() { stamp=y; }; package_version() { echo 2.0; }"
+    assert lay(tmp_path, f"{newer}; switch_updater() {CUT_OFF}").returncode < 0
+    assert lay(tmp_path, newer).returncode == 0
+    assert (tmp_path / "opt/packshot/updater/current").readlink() == Path("releases/2.0")
+    assert (tmp_path / "opt/packshot/updater/previous").readlink() == Path("releases/1.0")
+    assert lay(tmp_path, newer).stdout.endswith("nothing to change\n")
+    assert (tmp_path / "opt/packshot/updater/previous").readlink() == Path("releases/1.0")
 
 
 def test_an_updater_cut_off_before_it_could_be_run_can_be_after_the_next_installation(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
-SCREENSHOTS = Path(os.environ.get("PACKSHOT_SCREENSHOTS", Path(__file__).parents[2] / "out" / "kiosk"))
+SCREENSHOTS = Path(os.environ.get("KIOSK_SCREENSHOTS", Path(__file__).parents[2] / "out" / "kiosk"))
 WAIT_MS = 45_000
 TOUCH = (1024, 600)
 PHONE = (390, 844)
