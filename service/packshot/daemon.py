@@ -15,7 +15,7 @@ from packshot.commands import Commands
 from packshot.config import Config, LampSection
 from packshot.cut_result import CutResult
 from packshot.domain import Capture, CaptureRequest, mint_request_id
-from packshot.errors import BadMessage, ConfigError, GiveUpCapture, RetryLater, StopDaemon
+from packshot.errors import BadMessage, GiveUpCapture, RetryLater, StopDaemon
 from packshot.glimpse import Glimpses
 from packshot.health import Health, device_info
 from packshot.kiosk.check import check_kiosk
@@ -354,7 +354,7 @@ class _Box:
     def _reload(self) -> Mapping[str, Any]:
         try:
             self._validate()
-        except ConfigError as error:
+        except StopDaemon as error:  # of the configuration, of a preset or spec, of a network
             raise BadMessage(f"not reloaded: {error}") from error
         self.control.ask(Ending.RELOAD)
         return {"reloading": True}

@@ -287,6 +287,17 @@ def test_the_configuration_names_its_sources_and_hides_no_key(box: KioskBox, vis
     assert settings["cut.preset"]["origin"] == "default"
 
 
+def test_a_reload_of_what_cannot_be_used_is_refused_and_ends_nothing(box: KioskBox, visitor: Visitor) -> None:
+    visitor.post("/api/session", {"pin": PIN})
+    good = box.config.read_text()
+    box.configure(model={"onnx_path": "/nowhere.onnx"})
+    assert visitor.post("/api/admin/reload").status == 422
+    assert visitor.get("/api/admin/config").status == 409
+    box.config.write_text(good)
+    assert visitor.get("/api/admin/config").status == 200
+    assert visitor.post("/api/captures", {"sku": "R-1"}).status == 201
+
+
 def test_the_meter_tells_of_light_and_focus(visitor: Visitor) -> None:
     data = visitor.stream("/api/admin/meter", lambda data: len(events(data, "meter")) >= 2)
     meter = events(data, "meter")[0]

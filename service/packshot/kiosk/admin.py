@@ -12,7 +12,7 @@ from msgspec import Meta
 from starlette.responses import Response, StreamingResponse
 
 from packshot.config import Config, flatten
-from packshot.errors import ConfigError
+from packshot.errors import StopDaemon
 from packshot.kiosk.curtain import Curtain
 from packshot.kiosk.door import Refusal
 from packshot.kiosk.endpoints import Call, Endpoint
@@ -119,7 +119,7 @@ class Admin:
         """As it would be read now; what is in force may be older until the next reload."""
         try:
             loaded = self._parts.loaded()
-        except ConfigError as error:
+        except StopDaemon as error:  # of the configuration, of a preset or spec, of a network
             raise Refusal(409, "broken-config", str(error)) from error
         values = flatten(hide_values(msgspec.to_builtins(loaded.config)))
         defaults = flatten(msgspec.to_builtins(Config()))
