@@ -129,7 +129,7 @@ files() {
 put() {
   ! cmp -s "$1" "$2" || return 1
   changed "write $2" || return 0
-  { install -D -m 0644 "$1" "$2.new" && mv -T "$2.new" "$2"; } || fail "$2 cannot be written"
+  { install -D -m 0644 "$1" "$2.new" && sync "$2.new" && mv -T "$2.new" "$2"; } || fail "$2 cannot be written"
 }
 
 reload_udev() {
@@ -270,8 +270,8 @@ remove_all() {
       fi
     fi
   done
-  delete "$share"/systemd/system/packshot* "$share/udev/rules.d/70-packshot.rules" "$share"/sysusers.d/packshot*.conf \
-    "$share/tmpfiles.d/packshot.conf" /usr/local/bin/packshot "$prefix" "$unfinished"
+  delete "$share"/systemd/system/packshot* "$share"/udev/rules.d/70-packshot.rules* "$share"/sysusers.d/packshot* \
+    "$share"/tmpfiles.d/packshot* /usr/local/bin/packshot "$prefix" "$unfinished"
   if [ -n "$purge" ]; then
     delete /etc/packshot /var/lib/packshot /var/lib/packshot-uploader /var/lib/packshot-updater \
       /var/lib/packshot-kiosk /var/lib/systemd/timers/stamp-packshot*

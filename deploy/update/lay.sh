@@ -20,8 +20,8 @@ lay_updater() {
       return 0
     fi
     build_updater "$target" "$updater_stamp" # without `||` or `if`: they would let its steps fail unheard
-  elif [ ! -e "$updater_home/current" ] || [ -n "$resumed" ]; then
-    switch_updater "$(basename "${slot%/.complete}")"
+  elif [ ! -e "$updater_home/current" ] || [ -e "$updater_home/.unswitched" ]; then
+    if changed "switch to ${slot%/.complete}"; then switch_updater "$(basename "${slot%/.complete}")"; fi
   fi
   put "$here/update/run" "$updater_home/run" || true
   act chmod 0755 "$updater_home/run" # always: the last run may have ended between the two
@@ -35,20 +35,24 @@ build_updater() {
   wheel_requirement >"$work/updater.txt"
   pip_from_wheelhouse "$target" --no-deps -r "$work/updater.txt"
   sync -f "$target"
+  : >"$updater_home/.unswitched" # a run that is cut off from here on is finished by the next
+  sync "$updater_home/.unswitched" "$updater_home"
   echo "$mark" >"$target/.complete" # last: one without it is not used
   sync "$target/.complete" "$target"
   switch_updater "${target##*/}"
 }
 
 switch_updater() {
-  [ "$(readlink "$updater_home/current")" != "releases/$1" ] || return 0
-  if [ -e "$updater_home/current" ]; then
+  local current=''
+  [ ! -e "$updater_home/current" ] || current=$(readlink "$updater_home/current")
+  if [ -n "$current" ] && [ "$current" != "releases/$1" ]; then
     ln -sfn "$(readlink "$updater_home/current")" "$updater_home/.previous.new"
     mv -T "$updater_home/.previous.new" "$updater_home/previous"
   fi
   ln -sfn "releases/$1" "$updater_home/.current.new"
   mv -T "$updater_home/.current.new" "$updater_home/current"
   sync "$updater_home"
+  rm -f "$updater_home/.unswitched"
 }
 
 # What the updater reads of a slot: what lies there, and the files outside it that belong to it.

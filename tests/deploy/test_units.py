@@ -243,6 +243,9 @@ def test_an_updater_cut_off_before_the_switch_to_it_is_switched_to_by_the_next_i
     assert lay(tmp_path, "").returncode == 0
     newer = "slot() { stamp=y; }; package_version() { echo 2.0; }"
     assert lay(tmp_path, f"{newer}; switch_updater() {CUT_OFF}").returncode < 0
+    (tmp_path / "run/packshot-install").unlink()  # the power was gone, too
+    assert lay(tmp_path, f"{newer}; dry=yes").returncode == 0
+    assert (tmp_path / "opt/packshot/updater/current").readlink() == Path("releases/1.0")
     assert lay(tmp_path, newer).returncode == 0
     assert (tmp_path / "opt/packshot/updater/current").readlink() == Path("releases/2.0")
     assert (tmp_path / "opt/packshot/updater/previous").readlink() == Path("releases/1.0")
