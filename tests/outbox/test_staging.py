@@ -11,6 +11,7 @@ from packshot.domain import Capture, Stage
 from packshot.errors import BrokerError, IntegrityError
 from packshot.outbox.staging import ClaimCheck, Staging
 from packshot.spool.sqlite_spool import SqliteSpool
+from packshot.spool.trouble import SpoolBusy
 from tests.support.delivery import add_cut
 from tests.support.spool import ROOMY
 from tests.support.waiting import WAIT_S, eventually
@@ -121,6 +122,22 @@ def test_a_capture_that_was_refused_goes_once_the_store_takes_it(
     store.refused.clear()
     eventually(lambda: all(staging.ready(capture) for capture in captures), "all of them")
     assert len(store.objects) == 5
+
+
+def test_a_capture_is_not_forgotten_while_another_process_holds_the_index(
+    spool: SqliteSpool, store: Store, staging: Staging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture = add_cut(spool, {"picture.webp": b"1"}, "r1", "S-1")
+    get, held = spool.get, [True]
+
+    def busy_once(capture_id: str) -> Capture | None:
+        if held.pop() if held else False:
+            raise SpoolBusy("another process holds the index")
+        return get(capture_id)
+
+    monkeypatch.setattr(spool, "get", busy_once)
+    assert not staging.ready(capture)
+    eventually(lambda: staging.ready(capture), "its upload")
 
 
 def test_a_capture_that_was_cancelled_before_its_turn_and_is_retried_is_uploaded(

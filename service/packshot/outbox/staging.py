@@ -131,7 +131,11 @@ class Staging:
 
     def _upload(self, capture_id: str) -> None:
         self._failed.pop(capture_id, None)
-        capture = self._in_delivery(capture_id)
+        try:
+            capture = self._in_delivery(capture_id)
+        except RetryLater as error:  # another process holds the index
+            self._stand_aside(capture_id, str(error))
+            return
         if capture is None:
             with self._lock:
                 self._asked.pop(capture_id, None)  # it may come back
