@@ -198,10 +198,11 @@ def test_a_former_picture_that_cannot_be_removed_now_is_removed_at_the_next_atte
 
 @pytest.mark.parametrize("status", [401, 403, 405])
 def test_a_shop_that_lets_nothing_be_removed_takes_the_retake_all_the_same(
-    target: Target, shop: ShopServer, retakes: Retakes, status: int
+    target: Target, shop: ShopServer, retakes: Retakes, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(target, retakes.first)
     shop.forbid_deletes = status
     put(target, retakes.second)
+    assert "former picture stays" in caplog.text
     assert shop.objects[WEBP] == b"2"
     assert target.find(retakes.second.key) is not None

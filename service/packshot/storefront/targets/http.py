@@ -21,7 +21,7 @@ from packshot.storefront.targets.objects import Conflict, ObjectTarget, Seen, Up
 
 MISSING = frozenset({404, 405, 410, 501})  # the last two: a server that has no HEAD, GET or DELETE
 CONFLICT = 412
-UNAUTHORIZED = 401
+NO_DELETE = frozenset({401, 405, 501})  # of a server that let us write just now
 NO_PARENT = 409  # how WebDAV says that the folder above is missing (RFC 4918, 9.7.1)
 PERMANENT = frozenset({400, 403, 404, 410, 411, 413, 414, 415, 422, 451})
 DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/=]{44}):")
@@ -93,7 +93,7 @@ class _Server:
             self._ask("MKCOL", "/".join(folders[:depth]), allowed=MISSING | {NO_PARENT, 412})
 
     def delete(self, key: str, seen: Seen) -> None:
-        self._ask("DELETE", key, _condition(seen), allowed=MISSING)
+        self._ask("DELETE", key, _condition(seen), allowed=MISSING - NO_DELETE)
 
     def url(self, key: str) -> str:
         return f"{self.base}/{quote(key)}"
@@ -123,7 +123,7 @@ def _trouble(method: str, url: str, answer: Answer) -> Exception:
     text = f"{method} {url} was answered with {answer.reason}"
     if answer.status == CONFLICT and method in ("PUT", "DELETE"):
         return Conflict(text)
-    if answer.status in PERMANENT or (answer.status == UNAUTHORIZED and method == "DELETE"):  # it let us write just now
+    if answer.status in PERMANENT or (method == "DELETE" and answer.status in NO_DELETE):
         return TargetRefused(text)
     if 300 <= answer.status < 400:
         return TargetUnavailable(f"{text} to {answer.headers.get('Location', '?')}; set uploader.options.base_url")
