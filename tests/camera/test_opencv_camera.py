@@ -73,6 +73,7 @@ def test_a_stalled_stream_ends_at_the_deadline_and_comes_back() -> None:
     [
         "rtsp://user:secret@127.0.0.1:9/stream",
         "rtsp://user:p@secret@127.0.0.1:9/stream",
+        "rtsp://user:p#secret@127.0.0.1:9/stream",
         "http://127.0.0.1:9/video.cgi?user=admin&pwd=secret",
     ],
 )

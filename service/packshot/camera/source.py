@@ -2,7 +2,7 @@
 
 import re
 
-USER = re.compile(r"(?<=://)[^\s/?#]*@")  # up to the last @: passwords may hold one
+USER = re.compile(r"(?<=://)[^\s/\"']*@")  # up to the last @: passwords may hold one, and ? and #
 QUERY = re.compile(r"(://[^\s?#\"']*)[?#][^\s\"']*")
 PASSWORD = re.compile(r"\b([a-z-]*(?:pw|password)\s*=\s*)(\"[^\"]*\"|\S+)")
 
