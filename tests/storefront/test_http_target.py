@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from packshot.errors import ConfigError, TargetRefused, TargetUnavailable
-from packshot.platform.web import retry_after_s
+from packshot.platform.web import Unreachable, Web, retry_after_s
 from packshot.storefront.targets.http import HttpTarget
 from tests.support.mosquitto import free_port
 from tests.support.shop_server import Request, ShopServer
@@ -146,6 +146,12 @@ def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     parcel = package(tmp_path, {"picture.webp": b"x"})
     with pytest.raises(TargetUnavailable, match="cannot be reached"):
         HttpTarget(f"http://127.0.0.1:{free_port()}").find(parcel.key)
+
+
+def test_an_address_of_another_kind_is_said_once() -> None:
+    with pytest.raises(Unreachable) as refused:
+        Web().ask("GET", "file:///etc/passwd")
+    assert str(refused.value) == "file:///etc/passwd is no http or https address"
 
 
 def test_a_sidecar_that_arrives_cut_short_lets_no_older_picture_in(

@@ -102,6 +102,8 @@ class Web:
             return opener.open(request, timeout=self.timeout_s)
         except urllib.error.HTTPError as error:
             return error
+        except Unreachable:
+            raise
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise Unreachable(f"{url_for_people(url)} cannot be reached: {reason}") from error
