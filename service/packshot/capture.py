@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from packshot.camera.port import Camera
 from packshot.domain import Capture, CaptureRequest, Frame, Stage
-from packshot.errors import BadMessage, PackshotError, StopDaemon
+from packshot.errors import BadMessage, CameraError, PackshotError, StopDaemon
 from packshot.lamp.port import Lamp, Sign
 from packshot.platform.logs import event
 from packshot.platform.pulse import Pulse
@@ -94,6 +94,7 @@ class CaptureDesk:
         self._jobs: queue.Queue[_Job | Callable[[], None] | None] = queue.Queue()
         self._show: ShowPreview | None = None
         self._looked_at = 0.0
+        self._look_failed = ""
         self._in_line: dict[str, _Job] = {}
         self._lock = threading.Lock()
         self._stopping = False
@@ -193,9 +194,14 @@ class CaptureDesk:
         self._looked_at = time.monotonic()
         try:
             picture, show = self._camera.preview(), self._show
-        except Exception:  # whatever a look meets, a plug-in's or a photo's, the desk goes on
-            log.exception("the camera's preview failed in an unforeseen way")
+        except CameraError:  # which the camera's ``problem`` tells
             return
+        except Exception as error:  # whatever a look meets, a plug-in's or a photo's, the desk goes on
+            if repr(error) != self._look_failed:
+                log.exception("the camera's preview failed in an unforeseen way")
+            self._look_failed = repr(error)
+            return
+        self._look_failed = ""
         if picture is not None and show is not None:
             show(picture)
 

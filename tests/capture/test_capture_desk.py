@@ -271,14 +271,22 @@ def test_who_watches_sees_the_camera_between_captures_and_never_during_one(
     assert shown.empty()
 
 
-def test_a_look_that_fails_in_an_unforeseen_way_does_not_end_the_desk(open_desk: Callable[..., CaptureDesk]) -> None:
+def test_a_look_that_fails_in_an_unforeseen_way_is_said_once_and_does_not_end_the_desk(
+    open_desk: Callable[..., CaptureDesk], caplog: pytest.LogCaptureFixture
+) -> None:
     class OddCamera(SlowCamera):
+        looks = 0
+
         def preview(self) -> None:
-            self.go.set()
+            self.looks += 1
+            if self.looks == 3:
+                self.go.set()
             raise TypeError("bad operand type for abs(): 'bytes'")
 
     camera, answers = OddCamera(), Answers()
     desk = open_desk(camera)
+    desk.watch(lambda _: None)
     assert camera.go.wait(10)
     desk.submit(CaptureRequest("r1"), answers)
     assert answers.wait()[0].capture is not None
+    assert caplog.text.count("unforeseen") == 1
