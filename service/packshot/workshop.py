@@ -176,7 +176,7 @@ class Workshop:
         if result.verdict.decision is Decision.EMPTY:
             return []
         pictures = [(f"{preset_name}.{preset.format}", "picture", self._composer.picture(result, preset))]
-        if self._product.keep_cutout and pictures[0][0] != PLAIN_CUTOUT:  # the preset "cutout" is that very picture
+        if self._product.keep_cutout and pictures[0][0] != PLAIN_CUTOUT:  # the preset "cutout" has that place
             pictures.append((PLAIN_CUTOUT, "cutout", self._composer.picture(result, Preset())))
         if self._product.keep_mask:
             pictures.append(("mask.png", "mask", self._composer.mask(result)))

@@ -183,7 +183,7 @@ def test_a_cutout_never_takes_the_place_of_another_picture_of_the_call(pair: Pat
     before = (pair / "shoe.png").read_bytes()
     done = packshot("cut", str(pair / "shoe.jpg"), *(word.format(pair=pair) for word in also), "-o", str(pair))
     assert done.returncode == 1
-    assert f"shoe.jpg: {pair / 'shoe.png'} is another photo of this call" in done.stderr.decode().splitlines()[0]
+    assert f"shoe.jpg: {pair / 'shoe.png'} is another picture of this call" in done.stderr.decode().splitlines()[0]
     assert (pair / "shoe.png").read_bytes() == before
 
 
@@ -194,7 +194,7 @@ def test_layers_never_take_the_place_of_another_photo_of_the_call(photo: Path, t
     before = other.read_bytes()
     done = packshot("cut", str(tmp_path), "--layers", "-o", str(tmp_path))
     assert done.returncode == 1
-    assert f"{other} is another photo of this call" in done.stderr.decode()
+    assert f"{other} is another picture of this call" in done.stderr.decode()
     assert other.read_bytes() == before
 
 

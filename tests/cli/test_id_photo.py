@@ -71,8 +71,8 @@ def test_neither_photo_nor_sheet_takes_the_place_of_another_photo_of_the_call(ph
     assert done.returncode == 1
     assert all((tmp_path / name).read_bytes() == photo.read_bytes() for name in ("a.jpg", "b.sheet.jpg"))
     said = done.stderr.decode()
-    assert f"a.jpeg: {tmp_path / 'a.jpg'} is another photo of this call" in said
-    assert f"b.jpeg: {tmp_path / 'b.sheet.jpg'} is another photo of this call" in said
+    assert f"a.jpeg: {tmp_path / 'a.jpg'} is another picture of this call" in said
+    assert f"b.jpeg: {tmp_path / 'b.sheet.jpg'} is another picture of this call" in said
 
 
 def test_through_pipes(photo: Path) -> None:

@@ -56,7 +56,7 @@ def test_switched_off_nothing_is_looked_at() -> None:
 
 
 def test_the_daemon_imports_the_pages_libraries_only_for_the_pages() -> None:
-    code = "import sys, packshot.daemon; print([name for name in ('starlette', 'uvicorn') if name in sys.modules])"
+    code = "import sys, packshot.lives; print([name for name in ('starlette', 'uvicorn') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -59,7 +59,7 @@ class Outputs:
         if target.resolve() == photo.resolve():
             raise UsageError(f"{target} is the photo itself; choose another folder with -o")
         if target.resolve() in self._read:
-            raise UsageError(f"{target} is another photo of this call; choose another folder with -o")
+            raise UsageError(f"{target} is another picture of this call; choose another folder with -o")
         if target in self._taken:
             raise UsageError(f"{target} already holds the cutout of {self._taken[target]}; rename one of the two")
         self._taken[target] = photo

@@ -75,7 +75,7 @@ export class Made {
     tick();
   }
 
-  /** Let go of the photo; one that is to be deleted stays until the box has done so. */
+  /** Let go of the photo; with ``tell`` only once the box has deleted it. */
   async #leave(ask, tell = false) {
     const { photo } = this;
     const deleted = ask && (await attempt(() => deletePhoto(photo.id)));
