@@ -1,6 +1,5 @@
 """Photos of people are for one browser, and for a while."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from packshot.preview import PreviewFrame, PreviewMode
 from packshot.spool.sqlite_spool import SqliteSpool
 from tests.fakes.camera import FakeCamera
 from tests.support.memory import tmp_path as tmp_path
+from tests.support.scenes import play
 from tests.support.spool import ROOMY, a_frame
 
 
@@ -146,7 +146,7 @@ def shown(meanwhile: Callable[[], None], may_look: Callable[[], bool | None]) ->
     async def look() -> list[bytes]:
         return [frame.data async for frame in Streams().frames(preview, PreviewMode.PLAIN, may_look)]
 
-    return asyncio.run(look())
+    return play(look)
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_a_photo_of_the_next_browsers_person_is_not_handed_out(
     call: Any = SimpleNamespace(caller=first, body=IdOrder("icao"))
 
     with pytest.raises(Refusal, match="opened meanwhile") as refused:
-        asyncio.run(People(stage, studio, Streams(), curtain, Darkroom(60)).take(call))
+        play(lambda: People(stage, studio, Streams(), curtain, Darkroom(60)).take(call))
     assert refused.value.status == 409
 
 
@@ -241,7 +241,7 @@ class Box:
         )
         desk.start()
         try:
-            return asyncio.run(take(parts, self.curtain))
+            return play(lambda: take(parts, self.curtain))
         finally:
             desk.close(10)
 

@@ -2,21 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
 
 import pytest
 
 from packshot.kiosk.hub import QUEUE, Hub
-
-T = TypeVar("T")
-
-
-def play(scene: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run the scene on a thread of its own: Playwright leaves a loop running on the one that started it."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(scene())).result()
+from tests.support.scenes import play
 
 
 async def read(hub: Hub, count: int) -> list[bytes]:
