@@ -3,9 +3,7 @@
 import os
 import signal
 import sqlite3
-import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from packshot.platform.control import Control
 from packshot.spool import index, retention
 from packshot.spool.limits import Retention, SpoolLimits
 from packshot.spool.sqlite_spool import SqliteSpool
-from tests.spool.test_disk import mount
+from tests.support.disks import small_disk as small_disk
 from tests.support.spool import ROOMY, delivered
 
 AT_ONCE = Retention(keep_originals_s=0, keep_receipted_s=0)
@@ -26,16 +24,6 @@ AT_ONCE = Retention(keep_originals_s=0, keep_receipted_s=0)
 
 def photos(root: Path) -> list[Path]:
     return list(root.rglob("original*"))
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if not mount("-t", "tmpfs", "-o", "size=4M", "none", str(disk)):
-        pytest.skip("mounting a small tmpfs needs root")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def test_a_disk_that_others_filled_is_tidied_when_there_is_room_again(small_disk: Path) -> None:

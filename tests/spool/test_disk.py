@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,25 +11,12 @@ from packshot.domain import Stage
 from packshot.errors import EXIT_SPOOL, SpoolError, SpoolFull
 from packshot.spool.limits import SpoolLimits
 from packshot.spool.sqlite_spool import SqliteSpool
+from tests.support.disks import mount
+from tests.support.disks import small_disk as small_disk
 from tests.support.spool import a_cut, a_frame, a_request, delivered, files_below, in_stage, receipt_for
 
 NO_LIMITS = SpoolLimits(min_free_bytes=0, artefact_factor=0.0)
 MEGABYTE = bytes(1 << 20)
-
-
-def mount(*arguments: str) -> bool:
-    return subprocess.run(["mount", *arguments], capture_output=True).returncode == 0
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if not mount("-t", "tmpfs", "-o", "size=4M", "none", str(disk)):
-        pytest.skip("mounting a small tmpfs needs root")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 @pytest.mark.parametrize("slack_kib", [0, 4, 8, 16, 64])
