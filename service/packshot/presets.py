@@ -19,7 +19,7 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[^/\\\x00]+$", max_length=120)]
 Colour = Annotated[str, msgspec.Meta(pattern=r"^(transparent|#[0-9a-fA-F]{6})$")]
 LOSSY_STEP = 3  # 1/255, what JPEG and WebP do to a plain colour
 NEARLY_SHARE = 1e-4  # of the pixels: a white product's own rim cannot be told from a background that is not quite white
-TAKEN = ("original", "mask", "layers")  # what other files of a capture begin with
+TAKEN = re.compile(r"original(-\d+)?|mask|layers")  # the other files of a capture, without their endings
 FORMATS = ("png", "jpg", "webp", "tiff")
 
 
@@ -114,7 +114,7 @@ def _check_name(name: str, source: str) -> None:
     """The picture is a file of the preset's name beside the others of its capture."""
     if not ARTEFACT_NAME.fullmatch(name) or "." in name:
         raise ConfigError(f"preset {name!r} in {source}: a name is made of a-z, 0-9, - and _, at most 41 of them")
-    if name.startswith(TAKEN):
+    if TAKEN.fullmatch(name):
         raise ConfigError(f"preset {name!r} in {source}: other files of a capture are called so; choose another name")
 
 

@@ -117,6 +117,11 @@ def test_a_preset_may_ask_for_an_exact_background_that_its_format_keeps(form: st
     assert presets_from_toml(text, "my.toml")["shop"].exact_background
 
 
+@pytest.mark.parametrize("name", ["masked", "original-look", "layers_2"])
+def test_a_name_may_begin_as_another_file_s(name: str) -> None:
+    assert name in presets_from_toml(f"[{name}]", "my.toml")
+
+
 def test_an_unknown_preset_names_those_there_are() -> None:
     with pytest.raises(UsageError, match="amazon-main"):
         pick_preset(SHIPPED, "amazon")
